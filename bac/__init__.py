@@ -1,0 +1,1 @@
+"""The BAC network: assembles hashgraph (order), election (who) and shards (where)."""

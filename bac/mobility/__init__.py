@@ -1,0 +1,1 @@
+"""Readers of real traces: the edge where degrees become centimetres, once."""

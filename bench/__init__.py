@@ -1,0 +1,1 @@
+"""Benchmarks: figures with commit, seed and machine. `make bench`."""

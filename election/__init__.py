@@ -1,0 +1,1 @@
+"""Who decides: evidence to opinion to reputation units, VRF, sortition, committee, seed."""

@@ -1,0 +1,1 @@
+"""Where: vehicles to shards, from position and velocity; handover; links between vehicles."""
