@@ -6,9 +6,22 @@
 set -eu
 cd "$(dirname "$0")/.."
 venv=.venv
-stamp=$venv/.ready
-wanted=$(cat requirements.lock pyproject.toml | cksum)
-[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && exit 0
+locked=$(cksum <requirements.lock)
+project=$(cksum <pyproject.toml)
+stamp() { cat "$venv/.$1" 2>/dev/null || true; }
+[ "$(stamp locked)" = "$locked" ] && [ "$(stamp project)" = "$project" ] && exit 0
+
+pip() { "$venv/bin/python" -m pip "$@" -qq --disable-pip-version-check; }
+
+install_project() {
+    pip install --no-deps --no-build-isolation --editable .
+    echo "$project" >"$venv/.project"
+}
+
+if [ "$(stamp locked)" = "$locked" ]; then
+    install_project
+    exit 0
+fi
 
 unfit() {
     echo "environment unfit: $1. Nothing was changed. Next: $2" >&2
@@ -53,6 +66,6 @@ fi
 echo "making $venv from requirements.lock (about a minute, once)" >&2
 rm -rf "$venv"
 "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-echo "$wanted" >"$stamp"
+pip install --require-hashes -r requirements.lock
+echo "$locked" >"$venv/.locked"
+install_project
