@@ -21,7 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol as Interface, TypeAlias
+from typing import Any, TypeAlias
+from typing import Protocol as Interface
 
 from bac.types import Micros, NodeId
 
