@@ -1,0 +1,1 @@
+"""What travels and what is signed: the canonical codec and one frozen type per message."""
