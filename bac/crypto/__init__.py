@@ -1,0 +1,1 @@
+"""Keys, signatures, random functions and quorum signatures: one interface, the real thing and a stand-in for it."""
