@@ -1,0 +1,74 @@
+"""Verified signatures are remembered, so that one that comes by several ways is checked once."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from bac.crypto.suite import PUBLIC_BYTES, SIGNATURE_BYTES, KeyPair, Suite, VrfKeyPair
+
+DEFAULT_CAPACITY = 1 << 16
+"""Signatures remembered: about 8 MiB, and several epochs of a full shard."""
+
+
+class Cached:
+    """A suite that remembers the signatures it found good; the oldest is forgotten first.
+
+    Only good ones are remembered: bad ones cost their sender its standing, and would let anybody fill the cache. The
+    key is a hash of public key, signature and message, so that a remembered answer holds for exactly these bytes.
+    """
+
+    def __init__(self, inner: Suite, capacity: int = DEFAULT_CAPACITY) -> None:
+        if capacity < 1:
+            raise ValueError("a cache holds at least one signature")
+        self.inner = inner
+        self.capacity = capacity
+        self.name = inner.name
+        self.quorum = inner.quorum
+        self._good: dict[bytes, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._good)
+
+    def verify(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        """Whether `signature` is `public`'s on `message`; known ones cost one hash."""
+        key = self._key(public, message, signature)
+        if key in self._good:
+            return True
+        good = self.inner.verify(public, message, signature)
+        if good:
+            self._remember(key)
+        return good
+
+    def knows(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        """Whether this signature was found good and is still remembered."""
+        return self._key(public, message, signature) in self._good
+
+    def learn(self, public: bytes, message: bytes, signature: bytes) -> None:
+        """Remembers a signature that the caller has found good by the suite inside."""
+        self._remember(self._key(public, message, signature))
+
+    def key_pair(self, seed: bytes) -> KeyPair:
+        """The inner suite's."""
+        return self.inner.key_pair(seed)
+
+    def is_valid_public(self, public: bytes) -> bool:
+        """The inner suite's."""
+        return self.inner.is_valid_public(public)
+
+    def vrf_key_pair(self, seed: bytes) -> VrfKeyPair:
+        """The inner suite's."""
+        return self.inner.vrf_key_pair(seed)
+
+    def vrf_output(self, public: bytes, alpha: bytes, proof: bytes) -> bytes | None:
+        """The inner suite's."""
+        return self.inner.vrf_output(public, alpha, proof)
+
+    def _key(self, public: bytes, message: bytes, signature: bytes) -> bytes:
+        if len(public) != PUBLIC_BYTES or len(signature) != SIGNATURE_BYTES:
+            return b""  # never remembered: the suite inside finds no good signature of other sizes
+        return sha256(public + signature + message).digest()
+
+    def _remember(self, key: bytes) -> None:
+        self._good[key] = None
+        if len(self._good) > self.capacity:
+            del self._good[next(iter(self._good))]
