@@ -11,20 +11,26 @@ Rules of the contract (a driver may rely on them, and must keep them):
    argument ``now``, jitter comes from the generator handed in at construction, agreed randomness from hashes.
 3. Rejected input raises `bac.errors.Rejected` and has changed nothing. A message that is merely early is kept in a
    bounded buffer or dropped, and is not rejected.
-4. Recovery is construction: from `Store`, which holds exactly what was persisted. A crash loses everything that came
-   after some `Persist`.
+4. Recovery is construction (`Construction`): from what was persisted, and nothing else. A crash loses everything that
+   came after some `Persist`; the log since the last snapshot gives the order, the store the last record of each key.
 5. A timer is replaced by a later `SetTimer` of the same name, and is due not before ``at``. It is forgotten by a crash.
-6. An attacker is an honest object with a filter on its effects. There is no branch for tests inside a protocol.
+6. What a `Commit` reports was persisted earlier in the order. After a restart a commit may be repeated (so that none
+   is lost between its record and its report), but is never contradicted.
+7. A node does not send to itself: what it tells others it knows. A recipient that the driver cannot reach is skipped.
+8. An attacker is an honest object with a filter on its effects. There is no branch for tests inside a protocol.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from typing import Protocol as Interface
 
 from bac.types import Micros, NodeId
+
+if TYPE_CHECKING:
+    from random import Random
 
 Timer: TypeAlias = str
 """A name of the protocol's own choice; one timer per name."""
@@ -74,6 +80,9 @@ class Accuse:
 
 Effect: TypeAlias = Persist | Send | SetTimer | Commit | Accuse
 
+SNAPSHOT: Final = b"snapshot"
+"""The one key that a driver knows: a `Persist` under it is a snapshot, and the log before it may be forgotten."""
+
 
 class Store(Interface):
     """What the driver kept for this node: read-only, exactly what was persisted."""
@@ -95,6 +104,29 @@ class Verifier(Interface):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Construction:
+    """All that an object is made of; the first time and after every crash alike.
+
+    Attributes:
+        genesis: the chain's beginning, the same for all nodes.
+        params: the parameters whose digest is in genesis.
+        keys: this node's own secret keys.
+        random: this node's generator, for jitter and choice of peers; never for anything agreed.
+        records: what was persisted after the last `SNAPSHOT`, in the order of the effects; everything, if there is none.
+        store: the last record of each key, at any later time too.
+        verifier: judges signatures; real, or a stand-in of the simulator.
+    """
+
+    genesis: Any
+    params: Any
+    keys: Any
+    random: Random
+    records: tuple[Persist, ...]
+    store: Store
+    verifier: Verifier
+
+
 class Protocol(Interface):
     """The four handlers. ``now`` is integer µs and never decreases between calls of one object."""
 
@@ -113,3 +145,7 @@ class Protocol(Interface):
     def on_timer(self, timer: Timer, now: Micros) -> Sequence[Effect]:
         """A timer that this object asked for is due."""
         ...
+
+
+Factory: TypeAlias = Callable[[Construction], Protocol]
+"""What makes a protocol interchangeable: its class, or a function that makes one."""
