@@ -18,6 +18,7 @@ class Code(StrEnum):
     WRONG_VERSION = "wrong-version"
     WRONG_NETWORK = "wrong-network"
     BAD_SIGNATURE = "bad-signature"
+    BAD_PROOF = "bad-proof"  # does not show what it should
 
 
 class Rejected(Exception):

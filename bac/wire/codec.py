@@ -82,6 +82,9 @@ class Domain(Enum):
     CHUNK = "chunk"
     SNAPSHOT = "snapshot"
     RECEIPT = "receipt"
+    STATE_LEAF = "state-leaf"
+    STATE_BRANCH = "state-branch"
+    WITNESS = "witness"
     MESSAGE = "message"
 
     def __init__(self, label: str) -> None:
