@@ -15,13 +15,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, NewType, TypeAlias
 
 from msgspec import Meta
 
 from bac.types import Hash
 from bac.wire.codec import (
-    U16,
     U32,
     U64,
     Bytes32,
@@ -42,6 +41,7 @@ CONTENT_BYTES_MAX = TRANSACTION_BYTES_MAX - 128
 ORDER_BYTES_MAX = CONTENT_BYTES_MAX - 512
 PAYLOAD_BYTES_MAX = 2**14
 WITNESSES_MAX = 8
+APPLICATIONS_MAX = 64
 REMOVED_MAX = 512
 REACH_CM = 10**9
 """Farthest from the origin of the plane that a position can be, and fastest in cm/s: no product overflows 64 bits."""
@@ -173,7 +173,7 @@ class Order(Message, frozen=True, tag=5):
 class Call(Message, frozen=True, tag=6):
     """Something for an application of the ledger, by its number."""
 
-    application: U16
+    application: Annotated[int, Meta(ge=0, le=APPLICATIONS_MAX - 1)]
     payload: Annotated[bytes, Meta(max_length=PAYLOAD_BYTES_MAX)]
 
 
@@ -230,12 +230,18 @@ class DecodedTransaction:
         signed: what came in.
         transaction: what the sender signed.
         inner: what others signed, decoded: the authority's order, or the position.
+        size: bytes that came in.
     """
 
     id: Hash
+    size: int
     signed: SignedTransaction
     transaction: Transaction
     inner: Inner
+
+
+VerifiedTransaction = NewType("VerifiedTransaction", DecodedTransaction)
+"""One whose obligations were met. Only the intake makes it, and the ledger takes nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +273,7 @@ def decode_transaction(data: bytes) -> DecodedTransaction:
         inner = decode(AuthorityOrder, operation.order, ORDER_BYTES_MAX)
     elif isinstance(operation, PositionReport):
         inner = decode(Position, operation.position)
-    return DecodedTransaction(hash_of(Domain.TRANSACTION_ID, data), signed, transaction, inner)
+    return DecodedTransaction(hash_of(Domain.TRANSACTION_ID, data), len(data), signed, transaction, inner)
 
 
 def transaction_preimage(network: Hash, shard: int, content: bytes) -> bytes:
