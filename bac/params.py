@@ -115,6 +115,14 @@ class Params:
     fee_primary_percent: int = _parameter(40, "%", "P", "the papers' split; the remainder is burnt")
     fee_candidates_percent: int = _parameter(40, "%", "CP, by weight", "the papers' split")
     fee_voters_percent: int = _parameter(20, "%", "acknowledging CS, by units", "the papers' split")
+    account_minimum: int = _parameter(
+        10_000, "10^-6 coins", "first coins of an account ≥ n", "the state is not filled for nothing"
+    )
+    answers_kept: int = _parameter(8, "nonces", "last n of an account", "a repeated transaction gets its first answer")
+    neighbour_witnesses: int = _parameter(2, "members", "or one relay", "no position by a member's word alone")
+    position_age_us: int = _parameter(
+        10 * SECOND, "µs", "block time - report ≤ n", "three hundred metres on a motorway: still the same surroundings"
+    )
     import_limit: int = _parameter(
         10**10, "10^-6 coins", "net import per pair and epoch", "a captured shard drains no other"
     )

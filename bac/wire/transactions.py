@@ -227,10 +227,10 @@ class DecodedTransaction:
 
     Attributes:
         id: hash of the bytes, signature included.
+        size: bytes that came in.
         signed: what came in.
         transaction: what the sender signed.
         inner: what others signed, decoded: the authority's order, or the position.
-        size: bytes that came in.
     """
 
     id: Hash
