@@ -30,7 +30,7 @@ from typing import Protocol as Interface
 from bac.types import Micros, NodeId
 
 if TYPE_CHECKING:
-    from random import Random
+    from random import Random  # noqa: TID251 (a type: the generator is handed in)
 
 Timer: TypeAlias = str
 """A name of the protocol's own choice; one timer per name."""
@@ -113,7 +113,7 @@ class Construction:
         params: the parameters whose digest is in genesis.
         keys: this node's own secret keys.
         random: this node's generator, for jitter and choice of peers; never for anything agreed.
-        records: what was persisted after the last `SNAPSHOT`, in the order of the effects; everything, if there is none.
+        records: what was persisted after the last `SNAPSHOT`, in order; everything, if there is none.
         store: the last record of each key, at any later time too.
         verifier: judges signatures; real, or a stand-in of the simulator.
     """

@@ -1,0 +1,1 @@
+"""The simulator: seeds in, verdicts out. One of the two drivers of `bac.protocol`."""

@@ -1,0 +1,136 @@
+"""The trace: every input handed to a node and every effect performed, in one order, as bytes.
+
+Two runs are the same run if and only if their traces are equal; the hash of the trace is the name of a run. A trace
+that is also written can be replayed, one node at a time (`bac.sim.replay`).
+
+A record is a head of fixed size and a payload. Heads are packed and hashed in batches: a delivery, the one record that
+is made by the hundred thousand per second, refers to its `Send` by number and carries no bytes of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import sha256
+from struct import Struct
+from typing import BinaryIO, Final
+
+import msgspec
+
+from bac.errors import Rejected
+from bac.protocol import Accuse, Commit, Effect, Persist, SetTimer
+
+MAGIC: Final = b"bac trace 1\n"
+
+HEAD: Final = Struct("<BQIQQI")
+"""Kind; µs of the simulation; node; µs of the node's clock; number of the `Send`; bytes of the payload."""
+
+
+class Kind(IntEnum):
+    """What a record is about. Below 16 an input, then effects, then what the driver did. Never renumbered."""
+
+    CONSTRUCT = 1  # number: the incarnation; payload: b"" with the disk as it was, b"wiped" without
+    START = 2
+    TRANSACTION = 3  # payload: the transaction
+    MESSAGE = 4  # number: the Send that it came from
+    TIMER = 5  # payload: its name
+    PERSIST = 16
+    SEND = 17  # payload: recipients, then the message
+    SET_TIMER = 18
+    COMMIT = 19
+    ACCUSE = 20
+    REJECTED = 21  # the answer to the input before it
+    MALFORMED = 32  # number: the Send whose bytes no receiver would decode; not handed to the node
+    CRASH = 33
+
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+def effect_payload(effect: Effect, encode: Callable[[object], bytes]) -> tuple[Kind, bytes]:
+    """Kind and payload of an effect other than `Send`, whose recipients the driver has at hand already packed."""
+    match effect:
+        case Persist(key, record):
+            return Kind.PERSIST, _pack((key, record))
+        case SetTimer(timer, at):
+            return Kind.SET_TIMER, _pack((timer, at))
+        case Commit(block, proof):
+            return Kind.COMMIT, _pack((encode(block), encode(proof)))
+        case Accuse(evidence):
+            return Kind.ACCUSE, encode(evidence)
+        case _:
+            raise TypeError(f"not an effect: {type(effect).__name__}")
+
+
+def send_payload(recipients: tuple[int, ...], data: bytes) -> bytes:
+    """Payload of a `Send`: the number of recipients, their indices, the message."""
+    return Struct(f"<{len(recipients) + 1}I").pack(len(recipients), *recipients) + data
+
+
+def refusal_payload(refusal: Rejected) -> bytes:
+    """Payload of a refusal."""
+    return _pack((refusal.code.value, refusal.reason, refusal.culprit))
+
+
+class Trace:
+    """Hashes records as they come; writes them too where a file is given."""
+
+    def __init__(self, sink: BinaryIO | None = None) -> None:
+        self._sink = sink
+        self._hash = sha256()
+        self._parts: list[bytes] = [MAGIC]
+        self.append: Final = self._parts.append
+        self.pack: Final = HEAD.pack
+        self.marks: list[bytes] = []
+
+    def record(self, kind: Kind, time: int, node: int, now: int = 0, number: int = 0, payload: bytes = b"") -> None:
+        """Adds one record."""
+        self.append(HEAD.pack(kind, time, node, now, number, len(payload)))
+        if payload:
+            self.append(payload)
+
+    def flush(self) -> None:
+        """Hashes what has gathered; the driver calls it every few thousand events, at the same places each run."""
+        if self._parts:
+            data = b"".join(self._parts)
+            self._parts.clear()
+            self._hash.update(data)
+            self.marks.append(self._hash.digest())
+            if self._sink is not None:
+                self._sink.write(data)
+
+    def digest(self) -> bytes:
+        """SHA-256 of everything so far: the hash of the file, if it was written."""
+        self.flush()
+        return self._hash.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record read back."""
+
+    kind: Kind
+    time: int
+    node: int
+    now: int
+    number: int
+    payload: bytes
+
+
+def read(source: BinaryIO) -> Iterator[Record]:
+    """The records of a written trace.
+
+    Raises:
+        ValueError: it is not a trace, or it is cut off.
+    """
+    if source.read(len(MAGIC)) != MAGIC:
+        raise ValueError("not a trace of this version")
+    while head := source.read(HEAD.size):
+        if len(head) < HEAD.size:
+            raise ValueError("the trace is cut off")
+        kind, time, node, now, number, size = HEAD.unpack(head)
+        payload = source.read(size)
+        if len(payload) < size:
+            raise ValueError("the trace is cut off")
+        yield Record(Kind(kind), time, node, now, number, payload)
