@@ -1,0 +1,73 @@
+"""Claims to a seat in the committee, and what else members say about themselves.
+
+Sources: docs/spec/wire.md WI-15; `docs/spec` of election for roles and draws.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from bac.types import Hash
+from bac.wire.codec import U64, Bytes64, Bytes80, Domain, HashField, IdField, Message, encode, hash_of
+from bac.wire.signed import Signed
+
+CLAIMS_MAX = 4096
+
+
+class Role(IntEnum):
+    """Roles that are drawn; each has a draw of its own."""
+
+    PRIMARY = 0
+    CANDIDATE = 1
+
+
+class Claim(Signed, frozen=True, tag=12):
+    """The holder was drawn for `role` in `epoch`: `proof` of the random function shows it."""
+
+    DOMAIN: ClassVar[Domain] = Domain.CLAIM
+
+    epoch: U64
+    role: Role
+    identity: IdField
+    proof: Bytes80
+    signature: Bytes64
+
+
+class ClaimList(Signed, frozen=True, tag=13):
+    """All claims for the next epoch that a voter has seen, by `claim_id`, ascending. One per voter and epoch.
+
+    The claims themselves are ordered once each. A list counts only if every claim that it names is ordered.
+    """
+
+    DOMAIN: ClassVar[Domain] = Domain.CLAIM_LIST
+    CAP: ClassVar[int] = 2**18
+
+    epoch: U64
+    identity: IdField
+    claims: Annotated[tuple[HashField, ...], Meta(max_length=CLAIMS_MAX)]
+    signature: Bytes64
+
+
+class SeedProof(Message, frozen=True, tag=14):
+    """The primary's share in a coming seed: its proof of the random function. It stands in the primary's own event."""
+
+    epoch: U64
+    proof: Bytes80
+
+
+class Departure(Signed, frozen=True, tag=15):
+    """The member is about to drive off; announced by a quarter of the committee, it ends the epoch early."""
+
+    DOMAIN: ClassVar[Domain] = Domain.DEPARTURE
+
+    epoch: U64
+    identity: IdField
+    signature: Bytes64
+
+
+def claim_id(claim: Claim) -> Hash:
+    """Hash of the claim's encoding, signature included."""
+    return hash_of(Domain.CLAIM_ID, encode(claim))
