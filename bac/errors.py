@@ -20,6 +20,8 @@ class Code(StrEnum):
     WRONG_PARAMS = "wrong-params"
     BAD_SIGNATURE = "bad-signature"
     BAD_KEY = "bad-key"  # not a key that may be registered, or no proof that its owner holds the secret
+    WRONG_SHARD = "wrong-shard"
+    NO_QUORUM = "no-quorum"  # signed by too few units
     BAD_PROOF = "bad-proof"  # does not show what it should
 
     # The ledger (docs/spec/ledger.md LE-13): why a transaction waits …

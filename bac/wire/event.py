@@ -39,6 +39,7 @@ class EventHeader(Signed, frozen=True, tag=2):
     """
 
     DOMAIN: ClassVar[Domain] = Domain.EVENT
+    SIGNER: ClassVar[str] = "creator"
     CAP: ClassVar[int] = 1024
 
     epoch: U64

@@ -12,7 +12,7 @@ from typing import ClassVar, TypeVar
 
 from msgspec.structs import replace
 
-from bac.types import Hash
+from bac.types import Hash, NodeId
 from bac.wire.codec import Domain, Message, encode, signing_bytes
 
 SIGNATURE_TAIL = 66
@@ -25,9 +25,17 @@ class Signed(Message, frozen=True):
 
     DOMAIN: ClassVar[Domain]
     """What the signature is about."""
+    SIGNER: ClassVar[str] = "identity"
+    """The field that names the signer."""
 
 
 S = TypeVar("S", bound=Signed)
+
+
+def signer_of(message: Signed) -> NodeId:
+    """The identity that `message` says it is from."""
+    signer: NodeId = getattr(message, message.SIGNER)
+    return signer
 
 
 def signed_preimage(kind: type[Signed], data: bytes, network: Hash, shard: int) -> bytes:

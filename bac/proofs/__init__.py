@@ -1,0 +1,1 @@
+"""What convinces somebody who was not there: electorates, certificates, confirmation, paths to an item."""

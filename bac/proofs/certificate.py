@@ -1,0 +1,160 @@
+"""Certificates: judged as one, and assembled from acknowledgements of which some may be bad.
+
+The collector does not verify acknowledgements one by one: with BLS that costs as much as verifying all at once. It adds
+them up when their units suffice, verifies the sum, and only if that fails halves the set until the bad ones are found.
+
+An acknowledgement with a bad signature says nothing about the voter whose name it bears, only about the peer that sent
+it. A second, different one for the same voter therefore never displaces a good one, and a bad one never blocks a good.
+
+Source: docs/spec/wire.md WI-13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bac.crypto.suite import QuorumScheme
+from bac.errors import Code, Rejected
+from bac.proofs.electorate import Electorate
+from bac.types import Hash, NodeId
+from bac.wire.block import Elector
+from bac.wire.votes import Acknowledgement, Ballot, Certificate, ballot_preimage
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where signatures hold: a network, a shard of it, and that shard's quorum scheme."""
+
+    network: Hash
+    shard: int
+    scheme: QuorumScheme
+
+
+def verify_certificate(certificate: Certificate, electorate: Electorate, scope: Scope) -> tuple[Elector, ...]:
+    """The signers, a quorum of `electorate`, all of whom have signed the ballot.
+
+    Raises:
+        Rejected: `MALFORMED` (the bitmap is not one of this electorate), `NO_QUORUM` or `BAD_SIGNATURE`.
+    """
+    signers = electorate.signers(certificate.signers)
+    if signers is None:
+        raise Rejected(Code.MALFORMED, "the certificate's bitmap does not fit the electorate")
+    if not electorate.is_quorum(sum(signer.units for signer in signers)):
+        raise Rejected(Code.NO_QUORUM, "the certificate's signers are no quorum")
+    publics = [signer.acknowledgement_key for signer in signers]
+    message = ballot_preimage(certificate.ballot, scope.network, scope.shard)
+    if not scope.scheme.fast_aggregate_verify(publics, message, certificate.aggregate):
+        raise Rejected(Code.BAD_SIGNATURE, "the certificate's aggregate is not by its signers")
+    return signers
+
+
+def find_bad_shares(
+    scheme: QuorumScheme, publics: Sequence[bytes], message: bytes, signatures: Sequence[bytes]
+) -> list[int]:
+    """Places of those of `signatures` that are not by the key in the same place, ascending.
+
+    With aggregation, k bad ones among n cost about k·log2(n/k) verifications; a list has one for each anyway.
+    """
+    if scheme.aggregate_size(2) == 2 * scheme.signature_size:
+        return [at for at, share in enumerate(signatures) if not scheme.verify(publics[at], message, share)]
+    bad: list[int] = []
+    open_ranges = [(0, len(signatures))]
+    while open_ranges:
+        low, high = open_ranges.pop()
+        if low == high or _is_good(scheme, publics[low:high], message, signatures[low:high]):
+            continue
+        if high - low == 1:
+            bad.append(low)
+            continue
+        middle = (low + high) // 2
+        open_ranges += [(middle, high), (low, middle)]
+    return bad
+
+
+def _is_good(scheme: QuorumScheme, publics: Sequence[bytes], message: bytes, signatures: Sequence[bytes]) -> bool:
+    if len(signatures) == 1:
+        return scheme.verify(publics[0], message, signatures[0])
+    try:
+        aggregate = scheme.aggregate(signatures)
+    except ValueError:
+        return False
+    return scheme.fast_aggregate_verify(publics, message, aggregate)
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    signature: bytes
+    source: NodeId
+    is_verified: bool
+
+
+class Tally:
+    """Acknowledgements of one header on their way to a certificate."""
+
+    def __init__(self, ballot: Ballot, electorate: Electorate, scope: Scope) -> None:
+        self.ballot = ballot
+        self.units = 0
+        self._electorate = electorate
+        self._scheme = scope.scheme
+        self._message = ballot_preimage(ballot, scope.network, scope.shard)
+        self._shares: dict[NodeId, _Share] = {}
+        self._culprits: list[NodeId] = []
+
+    def add(self, acknowledgement: Acknowledgement, source: NodeId) -> None:
+        """Counts an acknowledgement that the peer `source` sent. Its signature is judged later, or never.
+
+        Raises:
+            Rejected: `NOT_A_MEMBER`, or `MALFORMED` (another ballot, or a signature of another scheme).
+        """
+        if acknowledgement.ballot != self.ballot:
+            raise Rejected(Code.MALFORMED, "an acknowledgement of another header", source)
+        if len(acknowledgement.signature) != self._scheme.signature_size:
+            raise Rejected(Code.MALFORMED, "a signature of another scheme", source)
+        voter = self._electorate.find(acknowledgement.voter)
+        if voter is None:
+            raise Rejected(Code.NOT_A_MEMBER, "an acknowledgement by a stranger", source)
+        share = _Share(acknowledgement.signature, source, is_verified=False)
+        known = self._shares.get(voter.identity)
+        if known is None:
+            self._shares[voter.identity] = share
+            self.units += voter.units
+        elif known.signature != share.signature:
+            self._settle(voter, known, share)
+
+    def _settle(self, voter: Elector, known: _Share, other: _Share) -> None:
+        """Of two different signatures for one voter the first stays if it is good."""
+        if known.is_verified or self._scheme.verify(voter.acknowledgement_key, self._message, known.signature):
+            self._shares[voter.identity] = _Share(known.signature, known.source, is_verified=True)
+            return
+        self._culprits.append(known.source)
+        self._shares[voter.identity] = other
+
+    def certificate(self) -> Certificate | None:
+        """The certificate, if acknowledgements by a quorum have come in. Bad ones are dropped on the way."""
+        while self._electorate.is_quorum(self.units):
+            voters = [member for member in self._electorate.members if member.identity in self._shares]
+            shares = [self._shares[voter.identity].signature for voter in voters]
+            publics = [voter.acknowledgement_key for voter in voters]
+            bad = self._judge(publics, shares)
+            if not bad:
+                bitmap = self._electorate.bitmap(voter.identity for voter in voters)
+                return Certificate(self.ballot, bitmap, self._scheme.aggregate(shares))
+            for place in bad:
+                self._drop(voters[place])
+        return None
+
+    def _judge(self, publics: Sequence[bytes], shares: Sequence[bytes]) -> list[int]:
+        if len(shares) > 1 and _is_good(self._scheme, publics, self._message, shares):
+            return []
+        return find_bad_shares(self._scheme, publics, self._message, shares)
+
+    def _drop(self, voter: Elector) -> None:
+        share = self._shares.pop(voter.identity)
+        self.units -= voter.units
+        self._culprits.append(share.source)
+
+    def take_culprits(self) -> tuple[NodeId, ...]:
+        """The peers that sent bad acknowledgements since the last call, in the order of discovery."""
+        culprits, self._culprits = tuple(self._culprits), []
+        return culprits
