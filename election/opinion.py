@@ -105,6 +105,16 @@ class Opinion:
         """Whether nothing is left unknown (u = 0)."""
         return self.uncertainty == 0
 
+    def evidence(self, prior: int | Fraction = JOSANG_PRIOR) -> tuple[Fraction, Fraction]:
+        """The honest and dishonest cases that, without doubtful ones, give this opinion; inverse of `from_evidence`.
+
+        Raises:
+            ValueError: the opinion is dogmatic: no number of cases gives it.
+        """
+        if self.is_dogmatic:
+            raise ValueError("a dogmatic opinion stands for unlimited evidence")
+        return prior * self.belief / self.uncertainty, prior * self.disbelief / self.uncertainty
+
     def fuse(self, other: Opinion, mode: Mode = "cumulative") -> Opinion:
         """The opinion of both sources together; see `fuse_all`."""
         return fuse_all((self, other), mode)

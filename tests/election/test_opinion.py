@@ -94,6 +94,15 @@ def test_bad_opinions(bad: tuple[Fraction, Fraction, Fraction, Fraction]) -> Non
         Opinion(*bad)
 
 
+@given(counts, counts, st.integers(1, 5))
+@settings(max_examples=60)
+def test_evidence_and_back(phi: Fraction, eta: Fraction, prior: int) -> None:
+    """EL-23: an opinion that is not dogmatic tells the cases that it stands for."""
+    assert Opinion.from_evidence(phi, eta, 0, prior).evidence(prior) == (phi, eta)
+    with pytest.raises(ValueError, match="dogmatic"):
+        Opinion(F(1), F(0), F(0)).evidence()
+
+
 # -------------------------------------------------------------------------------------------- fusion
 
 
