@@ -76,7 +76,7 @@ class Stub(Message, frozen=True, tag=3):
 Pruned: TypeAlias = Fork | Entry | Sealed | Stub
 
 
-class StateProof(Message, frozen=True, tag=0):
+class StateProof(Message, frozen=True, tag=80):
     """A pruned trie, each branch before its children; no node at all proves the empty state."""
 
     CAP: ClassVar[int] = 2**17

@@ -112,8 +112,10 @@ class Ledger:
     ) -> tuple[Outcome, Code] | None:
         """Why the transaction is not to be executed; None where it is."""
         transaction = verified.transaction
-        if transaction.network != self.network or transaction.shard != self.shard:
+        if transaction.network != self.network:
             return Outcome.REJECTED, Code.WRONG_NETWORK
+        if transaction.shard != self.shard:
+            return Outcome.REJECTED, Code.WRONG_SHARD
         if transaction.expiry < block.time_us:
             return Outcome.REJECTED, Code.EXPIRED
         if transaction.fee < compute_minimum_fee(self.params, transaction.operation, verified.size):

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from hashlib import sha256
 
 from bac.errors import Code
 from bac.ledger.records import pack
+from bac.proofs.merkle import compute_root
 from bac.types import Hash
 from bac.wire.codec import U64, HashField, Message
-
-_RECEIPT = b"receipt"
 
 
 class Outcome(IntEnum):
@@ -29,7 +27,7 @@ class Outcome(IntEnum):
     DEFERRED = 2
 
 
-class Receipt(Message, frozen=True, tag=0):
+class Receipt(Message, frozen=True, tag=83):
     """The outcome of one transaction, why (None: applied), and the coins (10⁻⁶) that the sender paid for it."""
 
     transaction: HashField
@@ -39,6 +37,5 @@ class Receipt(Message, frozen=True, tag=0):
 
 
 def compute_receipts_root(receipts: Sequence[Receipt]) -> Hash:
-    """Binds receipts and their order."""
-    leaves = b"".join(sha256(_RECEIPT + pack(receipt)).digest() for receipt in receipts)
-    return Hash(sha256(_RECEIPT + leaves).digest())
+    """Merkle root over the encoded receipts of a block, in the order of execution."""
+    return compute_root([pack(receipt) for receipt in receipts])

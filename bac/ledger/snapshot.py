@@ -27,7 +27,7 @@ CHUNK_BYTES = 2**16
 _ENTRY_OVERHEAD = 16
 
 
-class Chunk(Message, frozen=True, tag=0):
+class Chunk(Message, frozen=True, tag=81):
     """All entries with ``start <= path < end`` (`end` empty: to the last), in `proof`."""
 
     CAP: ClassVar[int] = 2**18

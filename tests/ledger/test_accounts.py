@@ -184,11 +184,13 @@ def test_a_signature_by_another_key_touches_nobody() -> None:
     assert world.one(pay(1, 0, 9, COIN)) == APPLIED
 
 
-@pytest.mark.parametrize("elsewhere", [{"network": Hash(b"x" * 32)}, {"shard": 8}])
-def test_a_transaction_of_another_chain_is_rejected(elsewhere: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("elsewhere", "code"), [({"network": Hash(b"x" * 32)}, Code.WRONG_NETWORK), ({"shard": 8}, Code.WRONG_SHARD)]
+)
+def test_a_transaction_of_another_chain_is_rejected(elsewhere: dict[str, object], code: Code) -> None:
     """LE-13."""
     world = World()
-    assert world.one(pay(1, 0, 2, COIN, **elsewhere)) == rejected(Code.WRONG_NETWORK)
+    assert world.one(pay(1, 0, 2, COIN, **elsewhere)) == rejected(code)
     assert world.balance(1) == 1000 * COIN
 
 
