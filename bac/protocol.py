@@ -14,8 +14,8 @@ Rules of the contract (a driver may rely on them, and must keep them):
 4. Recovery is construction (`Construction`): from what was persisted, and nothing else. A crash loses everything that
    came after some `Persist`; the log since the last snapshot gives the order, the store the last record of each key.
 5. A timer is replaced by a later `SetTimer` of the same name, and is due not before ``at``. It is forgotten by a crash.
-6. What a `Commit` reports was persisted earlier in the order. After a restart a commit may be repeated (so that none
-   is lost between its record and its report), but is never contradicted.
+6. What a `Commit` reports was persisted earlier in the order. A crash may come between the record and the report, so
+   `start` after a restart commits again what was recorded last; no commit is ever contradicted.
 7. A node does not send to itself: what it tells others it knows. A recipient that the driver cannot reach is skipped.
 8. An attacker is an honest object with a filter on its effects. There is no branch for tests inside a protocol.
 """

@@ -11,7 +11,7 @@ from bac.types import Micros
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A node took a transaction of a client (it raised nothing)."""
+    """A node took a transaction of a client: it raised nothing, and performed what it decided."""
 
     time: Micros
     node: int

@@ -121,6 +121,10 @@ class Host:
         elif self.protocol is not None:
             self._crash_after = persists
 
+    def disarm(self) -> None:
+        """Takes back `arm_crash`."""
+        self._crash_after = None
+
     def set_clock(self, time: int, offset_us: int, drift_ppm: int) -> None:
         """As `Clock.set`."""
         if self._clock is None:
@@ -156,15 +160,15 @@ class Host:
         now = Micros(time if self._clock is None else self._clock.read(time))
         self._record(item, time, now)
         effects: Sequence[Effect] = ()
+        accepted: Any = None
         try:
             effects = _call(protocol, item, now)
         except Rejected as refusal:
             self.refuse(refusal, time)
         else:
             self._all.tally[kind.name] += 1
-            if kind is Kind.TRANSACTION:
-                self._all.observe(Accepted(Micros(time), self._index, content))
-        self._charge(effects, time)
+            accepted = content if kind is Kind.TRANSACTION else None
+        self._charge(effects, accepted, time)
 
     def _record(self, item: Input, time: int, now: int) -> None:
         kind, content, number = item
@@ -180,23 +184,28 @@ class Host:
         self._all.tally[f"rejected: {refusal.code.value}"] += 1
         self._all.trace.record(Kind.REJECTED, time, self._index, payload=refusal_payload(refusal))
 
-    def _charge(self, effects: Sequence[Effect], time: int) -> None:
-        """Performs `effects` when the work is done."""
+    def _charge(self, effects: Sequence[Effect], accepted: Any, time: int) -> None:
+        """Performs `effects` when the work is done, and then tells the client of a transaction that it was accepted."""
         cost_us = 0
         if not self._all.costs.are_none:
             cost_ns = self._all.costs.of(effects) * self._slowness + self._spare_ns
             cost_us, self._spare_ns = divmod(cost_ns, 1000)
         if cost_us:
             self._is_busy = True
-            self._all.agenda.act(time + cost_us, partial(self._finish, self._incarnation, effects))
+            self._all.agenda.act(time + cost_us, partial(self._finish, self._incarnation, effects, accepted))
         else:
-            self.perform(effects, time)
+            self._complete(effects, accepted, time)
 
-    def _finish(self, incarnation: int, effects: Sequence[Effect], time: int) -> None:
+    def _complete(self, effects: Sequence[Effect], accepted: Any, time: int) -> None:
+        self.perform(effects, time)
+        if accepted is not None and self.protocol is not None:
+            self._all.observe(Accepted(Micros(time), self._index, accepted))
+
+    def _finish(self, incarnation: int, effects: Sequence[Effect], accepted: Any, time: int) -> None:
         if self.protocol is None or self._incarnation != incarnation:
             return  # crashed over its work
         self._is_busy = False
-        self.perform(effects, time)
+        self._complete(effects, accepted, time)
         while self._inbox and not self._is_busy:
             self.arrive(self._inbox.popleft(), time)
 

@@ -15,6 +15,13 @@ def digest(seed: int, *labels: str | int) -> bytes:
     return sha256("\0".join(["bac.sim", str(seed), *map(str, labels)]).encode()).digest()
 
 
+def branch(random: Random) -> Random:
+    """A generator that follows from the state of `random` without moving it."""
+    copy = Random()
+    copy.setstate(random.getstate())
+    return Random(copy.getrandbits(256))
+
+
 def generator(seed: int, *labels: str | int) -> Random:
     """The generator of one purpose, such as ``generator(seed, "node", 3)``."""
     return Random(int.from_bytes(digest(seed, *labels), "big"))

@@ -43,6 +43,7 @@ class Kind(IntEnum):
     REJECTED = 21  # the answer to the input before it
     MALFORMED = 32  # number: the Send whose bytes no receiver would decode; not handed to the node
     CRASH = 33
+    WORLD = 48  # payload: the description of the world, as JSON; the first record
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -66,6 +67,12 @@ def effect_payload(effect: Effect, encode: Callable[[object], bytes]) -> tuple[K
 def send_payload(recipients: tuple[int, ...], data: bytes) -> bytes:
     """Payload of a `Send`: the number of recipients, their indices, the message."""
     return Struct(f"<{len(recipients) + 1}I").pack(len(recipients), *recipients) + data
+
+
+def split_send(payload: bytes) -> tuple[tuple[int, ...], bytes]:
+    """Recipients and message of a `Send`'s payload."""
+    count = int.from_bytes(payload[:4], "little")
+    return Struct(f"<{count}I").unpack_from(payload, 4), payload[4 + 4 * count :]
 
 
 def refusal_payload(refusal: Rejected) -> bytes:

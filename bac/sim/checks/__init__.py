@@ -1,0 +1,1 @@
+"""The invariants that hold in every run: one class each."""

@@ -1,0 +1,89 @@
+"""Invariants 3 and 4: the confirmed blocks are executed again, outside of any node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bac.sim.checks.court import Check, Court
+from bac.sim.facts import Committed, Fact
+from bac.sim.oracle import BlockFacts, Oracle
+
+
+@dataclass(slots=True)
+class Chains:
+    """The chains as confirmed, executed once, for all checks that need states.
+
+    A block is executed when its parent's state is known; what is reported ahead of that waits.
+
+    Attributes:
+        states: of each shard after its last executed block.
+        news: (facts, root by execution) of the blocks that the last fact made executable.
+    """
+
+    oracle: Oracle
+    states: dict[int, Any] = field(default_factory=dict)
+    news: list[tuple[BlockFacts, bytes]] = field(default_factory=list)
+    _tips: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    _waiting: dict[tuple[int, bytes], Any] = field(default_factory=dict)
+
+    def observe(self, committed: Committed) -> None:
+        """Takes a confirmed block, and executes what can be."""
+        self.news.clear()
+        facts = self.oracle.block(committed.block)
+        if facts.shard not in self._tips:
+            genesis, self.states[facts.shard] = self.oracle.genesis(facts.shard)
+            self._tips[facts.shard] = (0, genesis)
+        if facts.height > self._tips[facts.shard][0]:
+            self._waiting.setdefault((facts.shard, facts.parent), committed.block)
+            self._execute(facts.shard)
+
+    def _execute(self, shard: int) -> None:
+        while (block := self._waiting.pop((shard, self._tips[shard][1]), None)) is not None:
+            facts = self.oracle.block(block)
+            self.states[shard], root = self.oracle.execute(self.states[shard], block)
+            self._tips[shard] = (facts.height, facts.hash)
+            self.news.append((facts, root))
+
+
+class SameState(Check):
+    """Invariant 3: equal height, equal state root, and the root follows from the bodies."""
+
+    NAME = "same state"
+
+    def __init__(self, court: Court, chains: Chains) -> None:
+        super().__init__(court)
+        self._chains = chains
+        self._roots: dict[tuple[int, int], bytes] = {}
+
+    def observe(self, fact: Fact) -> None:
+        """Judges confirmations."""
+        if not isinstance(fact, Committed):
+            return
+        block = self.court.oracle.block(fact.block)
+        if self._roots.setdefault((block.shard, block.height), block.state_root) != block.state_root:
+            self.violate(fact.time, f"shard {block.shard} height {block.height}: node {fact.node} has another state")
+        for facts, root in self._chains.news:
+            self.examined += 1
+            if facts.state_root != root:
+                self.violate(
+                    fact.time, f"shard {facts.shard} height {facts.height}: the root does not follow from the bodies"
+                )
+
+
+class Conservation(Check):
+    """Invariant 4: coins and Wh are conserved, after every block, over all shards."""
+
+    NAME = "conservation"
+
+    def __init__(self, court: Court, chains: Chains) -> None:
+        super().__init__(court)
+        self._chains = chains
+
+    def observe(self, fact: Fact) -> None:
+        """Judges the states after a confirmation."""
+        if not isinstance(fact, Committed) or not self._chains.news:
+            return
+        self.examined += len(self._chains.news)
+        if (wrong := self.court.oracle.imbalance(self._chains.states)) is not None:
+            self.violate(fact.time, wrong)
