@@ -221,6 +221,14 @@ def test_fees_are_split_by_role_weight_and_units() -> None:
     assert world.state.totals().burnt == 10_030 - 4012 - 3009 - 1003 - 1337 - 668
 
 
+def test_the_shares_are_parameters() -> None:
+    """LE-19."""
+    params = replace(DEFAULT, fee_primary_percent=10, fee_candidates_percent=20, fee_voters_percent=30)
+    split = split_fees(params, 1000, Roles(who(1), ((who(2), 1),), ((who(3), Units(1)),)))
+    assert split.payments == ((who(1), 100), (who(2), 200), (who(3), 300))
+    assert split.burnt == 400
+
+
 @pytest.mark.parametrize("total", [0, 1, 2, 99, 10**12])
 def test_nothing_is_lost_in_the_split(total: int) -> None:
     """LE-19."""
