@@ -10,12 +10,11 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import chain
 from typing import Any, BinaryIO
 
 from bac.sim.broadcast.trial import EchoTrial
 from bac.sim.replay import replay
-from bac.sim.report import Report, world_as_data
+from bac.sim.report import Report, describe, world_as_data
 from bac.sim.run import simulate
 from bac.sim.trace import Kind, read
 from bac.sim.trial import Attacked
@@ -62,8 +61,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"  {key:<24} {count}"
     yield "\nCHECKS"
     for verdict in report.verdicts:
-        answer = "holds" if verdict.holds else "VIOLATED"
-        yield f"  {verdict.check:<16} {answer if verdict.examined else 'nothing to judge':<18} {verdict.examined} examined"
+        passed = "holds" if verdict.examined else "nothing to judge"
+        yield f"  {verdict.check:<16} {passed if verdict.holds else 'VIOLATED':<18} {verdict.examined} examined"
         for violation in verdict.violations:
             yield f"    {violation}"
     yield f"\ntrace {report.trace_hash.hex()}"
@@ -92,15 +91,14 @@ def _replay(world: World, path: str, only: int | None) -> int:
             source.seek(0)
             replayed = replay(read(source), Attacked(EchoTrial(world), world), seed=world.seed, node=node)
         differs = differs or replayed.divergence is not None
-        print(
-            f"node {node}: {replayed.inputs} inputs, {replayed.effects} effects, {replayed.divergence or 'all equal'}"
-        )
+        outcome = replayed.divergence or "all equal"
+        print(f"node {node}: {replayed.inputs} inputs, {replayed.effects} effects, {outcome}")
     return 1 if differs else 0
 
 
 def _check_world(source: BinaryIO, world: World) -> None:
-    first = next(chain(read(source), (None,)))
-    if first is None or first.kind is not Kind.WORLD or json.loads(first.payload) != world_as_data(world):
+    first = next(read(source), None)
+    if first is None or first.kind is not Kind.WORLD or first.payload != describe(world):
         raise ValueError(f"the trace is not of seed {world.seed}")
 
 
