@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from hashgraph import Event
 
 SIGNATURE_BYTES = 64
+FORKS_EACH = 4
 
 
 def member_ids(count: int) -> list[bytes]:
@@ -17,13 +18,14 @@ def member_ids(count: int) -> list[bytes]:
 
 
 def gossip(count: int, events: int, seed: int, payload: bytes = bytes(32), forkers: int = 0) -> Iterator[Event]:
-    """`events` events by `count` members; the last `forkers` of them now and then fork.
+    """`events` events by `count` members; the last `forkers` of them fork `FORKS_EACH` times each.
 
     Each event has one other-parent, the last event of a member drawn at random, as after one exchange.
     """
     draw = random.Random(seed)
     ids = member_ids(count)
     lasts: list[Event | None] = [None] * count
+    forks = [0] * (count - forkers) + [FORKS_EACH] * forkers
     for number in range(events):
         creator = number if number < count else draw.randrange(count)
         other = draw.randrange(count - 1) if count > 1 else creator
@@ -40,7 +42,8 @@ def gossip(count: int, events: int, seed: int, payload: bytes = bytes(32), forke
             payload=(payload,),
             signature=signature,
         )
-        forks = creator >= count - forkers and draw.random() < 0.05
-        if not forks or parent is None:
+        if parent and forks[creator] and draw.random() < 0.05:
+            forks[creator] -= 1  # the next event has the same self-parent
+        else:
             lasts[creator] = event
         yield event

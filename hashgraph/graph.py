@@ -14,7 +14,7 @@ with several branches in this graph can add to it, so an honest graph never pays
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hashgraph.event import BelowCut, Event, ForkProof, InvalidEvent, Limits, MissingParents, Reason
@@ -42,20 +42,21 @@ class Node:
         "witness",
     )
 
+    tips: tuple[int, ...]
+    forked: int
+    round: int  # witness.py
+    ones: int  # witness.py: lanes of the witnesses of `round` that are ancestors, or the event itself
+    before: int  # witness.py: the same for `round - 1`
+    witness: Any  # witness.py: its Witness, or None
+
     def __init__(self, event: Event, index: int, creator: int, branch: int, seq: int) -> None:
         self.event = event
         self.index = index  # in order of arrival: parents come before children
         self.creator = creator
         self.branch = branch
         self.seq = seq
-        self.tips: list[int] = []
-        self.forked = 0
-        self.round = 0  # witness.py
-        self.ones = 0  # witness.py: lanes of the witnesses of `round` that are ancestors (or itself)
-        self.before = 0  # witness.py: the same for `round - 1`
-        self.witness: Any = None  # witness.py: its Witness, if it is one
         self.received: int | None = None  # order.py
-        self.time_us: int | None = None  # order.py
+        self.time_us = 0  # order.py: consensus time once received
         self.is_payload_dropped = False
 
 
@@ -109,31 +110,29 @@ class Graph:
 
     def _check_alone(self, event: Event) -> None:
         others = event.other_parents
-        if len(others) > 1:
-            if len(others) > self.limits.other_parents:
-                raise InvalidEvent(Reason.TOO_MANY_OTHER_PARENTS, event.creator)
-            if len(frozenset(others)) < len(others):
-                raise InvalidEvent(Reason.REPEATED_OTHER_PARENT, event.creator)
-        elif len(others) > self.limits.other_parents:
+        if len(others) > self.limits.other_parents:
             raise InvalidEvent(Reason.TOO_MANY_OTHER_PARENTS, event.creator)
+        if len(others) > 1 and len(frozenset(others)) < len(others):
+            raise InvalidEvent(Reason.REPEATED_OTHER_PARENT, event.creator)
         if sum(map(len, event.payload)) > self.limits.payload_bytes:
             raise InvalidEvent(Reason.OVERSIZED_PAYLOAD, event.creator)
-        if len(event.signature) != (self.signature_bytes or max(1, len(event.signature))):
+        if len(event.signature) != (self.signature_bytes or len(event.signature) or 1):
             raise InvalidEvent(Reason.SIGNATURE_LENGTH, event.creator)
 
     def _check_parents(self, event: Event, creator: int, self_parent: Node | None, others: list[Node]) -> None:
+        highest = 0
         if self_parent is not None:
             if self_parent.creator != creator:
                 raise InvalidEvent(Reason.FOREIGN_SELF_PARENT, event.creator)
             if event.time_us <= self_parent.event.time_us:
                 raise InvalidEvent(Reason.TIME_NOT_INCREASING, event.creator)
+            highest = self_parent.round
         for other in others:
             if other.creator == creator:
                 raise InvalidEvent(Reason.OWN_OTHER_PARENT, event.creator)
-        if self.floor:
-            rounds = [parent.round for parent in (self_parent, *others) if parent is not None]
-            if max(rounds, default=0) <= self.floor:
-                raise BelowCut
+            highest = max(highest, other.round)
+        if highest <= self.floor and self.floor:
+            raise BelowCut
 
     def _append(self, event: Event, creator: int, self_parent: Node | None) -> Node:
         seq = 0 if self_parent is None else self_parent.seq + 1
@@ -164,31 +163,30 @@ class Graph:
         return branch
 
     def _inherit(self, node: Node, self_parent: Node | None, others: list[Node]) -> None:
-        width = len(self.chains)
-        tips = [-1] * width if self_parent is None else self.widened(self_parent.tips)
+        inherited = (-1,) * len(self.chains) if self_parent is None else self.widened(self_parent.tips)
         forked = 0 if self_parent is None else self_parent.forked
         for other in others:
-            tips = [a if a > b else b for a, b in zip(tips, self.widened(other.tips), strict=True)]
+            theirs = self.widened(other.tips)
+            inherited = tuple([a if a > b else b for a, b in zip(inherited, theirs)])  # noqa: B905  # hot
             forked |= other.forked
-        if not others:
-            tips = tips.copy()
+        tips = list(inherited)
         tips[node.branch] = node.seq
-        node.tips = tips
+        node.tips = tuple(tips)
         node.forked = forked | self._newly_caught(tips, forked) if self.branches_of else forked
 
-    def widened(self, tips: list[int]) -> list[int]:
-        """`tips` with an entry for every branch known now; the list itself where it has them already."""
+    def widened(self, tips: tuple[int, ...]) -> tuple[int, ...]:
+        """`tips` with an entry for every branch known now."""
         lacking = len(self.chains) - len(tips)
-        return tips + [-1] * lacking if lacking else tips
+        return tips + (-1,) * lacking if lacking else tips
 
-    def _newly_caught(self, tips: list[int], known: int) -> int:
+    def _newly_caught(self, tips: Sequence[int], known: int) -> int:
         caught = 0
         for creator, branches in self.branches_of.items():
             if not known >> creator & 1 and not self._is_line(tips, branches):
                 caught |= 1 << creator
         return caught
 
-    def _is_line(self, tips: list[int], branches: list[int]) -> bool:
+    def _is_line(self, tips: Sequence[int], branches: list[int]) -> bool:
         """Whether the events below `tips` on the branches of one creator are all self-ancestors of one of them."""
         present = [branch for branch in branches if tips[branch] >= self.bases[branch]]
         if len(present) < 2:
@@ -201,7 +199,7 @@ class Graph:
             branch = self.parents[branch]
         return all(tips[branch] <= limit.get(branch, -1) for branch in present)
 
-    def head(self, tips: list[int], creator: int) -> int:
+    def head(self, tips: Sequence[int], creator: int) -> int:
         """The branch that holds the last event below `tips` by `creator`, whose events there must form a line."""
         branches = self.branches_of.get(creator)
         return creator if branches is None else max(branches, key=tips.__getitem__)

@@ -99,7 +99,7 @@ class Hashgraph:
     def placed(self, event_id: bytes) -> tuple[int, int] | None:
         """(round received, consensus time in µs) of an event that is held, or None before. Raises KeyError."""
         node = self._graph.nodes[event_id]
-        return None if node.received is None or node.time_us is None else (node.received, node.time_us)
+        return None if node.received is None else (node.received, node.time_us)
 
     def summary(self) -> Summary:
         """What this view knows, small enough to send before every exchange: the last event of each branch."""

@@ -1,17 +1,18 @@
 """The total order: which round receives an event, its consensus time, and the last tie-breaks ("findOrder").
 
-An event is received in the first closed round whose unique famous witnesses all have it as an ancestor. Ancestry runs down
-self-lines, so of each branch a round receives one run of events: from where the rounds before stopped to the least tip
-among the unique famous witnesses. Nothing is tested event by event.
+An event is received in the first closed round whose unique famous witnesses all have it as an ancestor. Ancestry runs
+down self-lines, so of each branch a round receives one run of events: from where the rounds before stopped to the least
+tip among the unique famous witnesses. Nothing is tested event by event.
 
 The time of an event needs, for each unique famous witness u, the earliest self-ancestor of u that has the event below it.
-``pending`` keeps, for each event not yet received, the time of the first event of every branch that has it as an
-ancestor; each new event writes its time into the events that are new to its line. That is one write for each pair of
-event and member, ever.
+``pending`` keeps, for each event not yet received, the time of the first event of every branch that has it as an ancestor;
+each new event writes its time into the events that are new to its line. That is one write for each pair of event and
+member, ever.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 
 from hashgraph.event import OrderedEvent
@@ -34,7 +35,10 @@ class Order:
         self.pending: list[list[FirstTimes]] = [[] for _ in range(count)]  # [branch][seq - received] = times by branch
 
     def on_branch(self, branch: int) -> None:
-        """A new branch starts, where its base says."""
+        """A new branch starts, where its base says: a column more in every row."""
+        for rows in self.pending:
+            for times in rows:
+                times.append(None)
         self.received.append(self.graph.bases[branch])
         self.pending.append([])
 
@@ -44,13 +48,12 @@ class Order:
         received, pending = self.received, self.pending
         pending[column].append([None] * len(pending))
         known = [-1] * len(pending) if self_parent is None else self.graph.widened(self_parent.tips)
-        for branch, (old, new) in enumerate(zip(known, node.tips, strict=True)):
+        for branch, (old, new) in enumerate(zip(known, node.tips)):  # noqa: B905  # equal by construction, and hot
             if new > old:
                 first = received[branch]
-                for times in pending[branch][max(old + 1 - first, 0) : max(new + 1 - first, 0)]:
-                    if column >= len(times):
-                        times.extend([None] * (len(pending) - len(times)))
-                    times[column] = time_us
+                if new >= first:
+                    for times in pending[branch][old + 1 - first if old >= first else 0 : new + 1 - first]:
+                        times[column] = time_us
 
     def close(self) -> list[OrderedEvent]:
         """Closes as many rounds as are decided. Returns the newly ordered events, in order."""
@@ -72,63 +75,55 @@ class Order:
 
     def _receive(self, candidates: Round) -> list[OrderedEvent]:
         famous = self.unique_famous(candidates)
+        number, times_of = candidates.number, self._clock(famous)
         whitening = 0
         for witness in famous:
             whitening ^= int.from_bytes(witness.node.event.signature)
         place = []
         for branch, last in enumerate(self._common_tips(famous)):
             first = self.received[branch]
-            if last < first:
-                continue
-            start = self.graph.starts[branch]
-            nodes = self.graph.chains[branch][first - start : last + 1 - start]
-            for node, time_us in zip(nodes, self._times(famous, branch, len(nodes)), strict=True):
-                event = node.event
-                node.received, node.time_us = candidates.number, time_us
-                place.append((time_us, int.from_bytes(event.signature) ^ whitening, event.id, event))
-            del self.pending[branch][: len(nodes)]
-            self.received[branch] = last + 1
+            if last >= first:
+                start, rows = self.graph.starts[branch], self.pending[branch]
+                nodes = self.graph.chains[branch][first - start : last + 1 - start]
+                for node, row in zip(nodes, rows):  # noqa: B905  # rows go on with events that are not received
+                    event = node.event
+                    node.received, node.time_us = number, times_of(row)
+                    place.append((node.time_us, int.from_bytes(event.signature) ^ whitening, event.id, event))
+                del rows[: len(nodes)]
+                self.received[branch] = last + 1
         place.sort()
-        return [OrderedEvent(event, candidates.number, time_us) for time_us, _, _, event in place]
+        return [OrderedEvent(event, number, time_us) for time_us, _, _, event in place]
 
     def _common_tips(self, famous: list[Witness]) -> list[int]:
         """For each branch the last event that every one of `famous` has as an ancestor."""
         tips = [self.graph.widened(witness.node.tips) for witness in famous]
         return [min(column) for column in zip(*tips, strict=True)]
 
-    def _times(self, famous: list[Witness], branch: int, count: int) -> list[int]:
-        """The consensus times of the first `count` pending events of `branch`."""
+    def _clock(self, famous: list[Witness]) -> Callable[[FirstTimes], int]:
+        """What tells an event's consensus time from its row of first times."""
         columns = [witness.node.branch for witness in famous]
         weights = [witness.weight for witness in famous]
-        rows = self.pending[branch][:count]
         if max(columns) >= len(self.graph.ids):
-            return [_weighted_median([self._first_time(row, c) for c in columns], weights) for row in rows]
-        if len(columns) == 1:
-            return [_known(row[columns[0]]) for row in rows]
-        pick = itemgetter(*columns)
+            return lambda row: _weighted_median([self._first_time(row, column) for column in columns], weights)
+        pick: Callable[[FirstTimes], Sequence[int]] = itemgetter(*columns, columns[0])  # of one column: no tuple
+        middle = len(columns) // 2
         if len(set(weights)) == 1:
-            return [sorted(pick(row))[len(columns) // 2] for row in rows]
-        return [_weighted_median(pick(row), weights) for row in rows]
+            return lambda row: sorted(pick(row)[:-1])[middle]
+        return lambda row: _weighted_median(pick(row)[:-1], weights)
 
     def _first_time(self, row: FirstTimes, branch: int) -> int:
         """The time of the earliest event with this row's event below it, on the self-line that ends in `branch`."""
-        while branch >= len(row) or row[branch] is None:
+        while (time_us := row[branch]) is None:
             branch = self.graph.parents[branch]
             assert branch != NO_BRANCH, "a famous witness that receives an event has it as an ancestor"
-        return _known(row[branch])
+        return time_us
 
 
-def _known(time_us: int | None) -> int:
-    assert time_us is not None, "a famous witness that receives an event has it as an ancestor"
-    return time_us
-
-
-def _weighted_median(times: list[int] | tuple[int, ...], weights: list[int]) -> int:
+def _weighted_median(times: Sequence[int], weights: list[int]) -> int:
     """The first time, ascending, whose cumulated weight exceeds half the sum."""
-    half = sum(weights)
-    weight = 0
-    for time_us, each in sorted(zip(times, weights, strict=True)):
-        weight += each
-        if 2 * weight > half:
+    twice, half = 0, sum(weights)
+    for time_us, weight in sorted(zip(times, weights, strict=True)):
+        twice += 2 * weight
+        if twice > half:
             return time_us
     raise AssertionError("the whole weight exceeds its half")

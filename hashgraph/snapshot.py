@@ -1,8 +1,8 @@
 """Dropping structure at a cut, and a view as bytes.
 
-A snapshot holds what cannot be told from the rest: events in order of arrival with their places, branches, decisions and
-the first times of events that are not received yet. Tables and ballots are counted again at restore; they are functions
-of the others. The form is JSON with sorted keys, so that equal views give equal bytes.
+A snapshot holds what cannot be told from the rest: events in order of arrival with their places, branches, decisions
+and the first times of events that are not received yet. Tables and ballots are counted again at restore; they are
+functions of the others. The form is JSON with sorted keys, so that equal views give equal bytes.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _pack_node(node: Node) -> list[Any]:
 def _unpack_node(packed: list[Any]) -> Node:
     event, index, creator, branch, seq, tips, forked, number, ones, before, received, time_us, is_dropped = packed
     node = Node(_unpack_event(event), index, creator, branch, seq)
-    node.tips, node.forked, node.round = tips, int(forked, 16), number
-    node.ones, node.before = int(ones, 16), int(before, 16)
+    node.tips, node.forked, node.round = tuple(tips), int(forked, 16), number
+    node.ones, node.before, node.witness = int(ones, 16), int(before, 16), None
     node.received, node.time_us, node.is_payload_dropped = received, time_us, is_dropped
     return node

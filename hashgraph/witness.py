@@ -1,15 +1,15 @@
 """Rounds and witnesses, by counting weight in lanes.
 
-Theory of operation. *x strongly sees w* iff x sees w and members with a supermajority of weight each have an event z with
-x sees z and z sees w (docs/spec/hashgraph.md HG-4). Two facts make that cheap:
+Theory of operation. *x strongly sees w* iff x sees w and members with a supermajority of weight each have an event z
+with x sees z and z sees w (docs/spec/hashgraph.md HG-4). Two facts make that cheap:
 
 1. If x sees w, no ancestor of x can see a fork by w's creator (its ancestors are x's). So below x, "z sees w" is
    "w is an ancestor of z", and of each creator's line it is enough to ask the last event z that x sees: it has the
    most ancestors. Creators that x caught forking give no z at all.
-2. A round's witnesses get a *lane* each: `Lanes.width` bits of one big integer. An event stores ``ones``: a 1 in the lane
-   of each witness of its own round that is its ancestor. The weighted sum of ``ones`` over the last events that x sees
-   holds, in lane w, the weight of the members through which x reaches w. No lane overflows, since a member counts once
-   and a lane holds the total. Adding a constant moves "at least a supermajority" into each lane's top bit.
+2. A round's witnesses get a *lane* each: `Lanes.width` bits of one big integer. An event stores ``ones``: a 1 in the
+   lane of each witness of its own round that is its ancestor. The weighted sum of ``ones`` over the last events that x
+   sees holds, in lane w, the weight of the members through which x reaches w. No lane overflows, since a member counts
+   once and a lane holds the total. Adding a constant moves "at least a supermajority" into each lane's top bit.
 
 So one event costs one addition per member, whatever the number of witnesses.
 
