@@ -4,9 +4,9 @@ Every later witness y votes on all candidates of a round at once: a ballot is an
 candidate voted famous (witness.py), and a tally is a sum of ballots, weighted. Decisions of any voter bind
 (docs/spec/hashgraph.md HG-6).
 
-A candidate that arrives when voters exist already is no ancestor of them. So the votes of the next round on it are no, and
-the open lane of an old ballot says so. Voters of distance 2 or more are counted again: they may toss a coin, or collect
-nothing (a tie is a yes).
+A candidate that arrives when voters exist already is no ancestor of them. So the votes of the next round on it are
+no, and the open lane of an old ballot says so. Voters of distance 2 or more are counted again: they may toss a coin,
+or collect nothing (a tie is a yes).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The gossip side: what I know, in few bytes, and what somebody else lacks, parents first, in bounded batches.
 
 A summary names the last event of each branch. Who knows such an event knows everything below it, so the receiver gets
-an exact lower bound of what the sender has by merging the tips of the heads that it knows itself. Heads it does not know
-(the sender is ahead there) tell it nothing, and that is deliberate: assuming "ahead of me" to mean "has all of mine"
-would hide a fork for ever. The price is a few events sent twice; `Hashgraph.insert` passes over those.
+an exact lower bound of what the sender has by merging the tips of the heads that it knows itself. Heads it does not
+know (the sender is ahead there) tell it nothing, and that is deliberate: assuming "ahead of me" to mean "has all of
+mine" would hide a fork for ever. The price is a few events sent twice; `Hashgraph.insert` passes over those.
 """
 
 from __future__ import annotations

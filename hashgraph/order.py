@@ -4,10 +4,10 @@ An event is received in the first closed round whose unique famous witnesses all
 down self-lines, so of each branch a round receives one run of events: from where the rounds before stopped to the least
 tip among the unique famous witnesses. Nothing is tested event by event.
 
-The time of an event needs, for each unique famous witness u, the earliest self-ancestor of u that has the event below it.
-``pending`` keeps, for each event not yet received, the time of the first event of every branch that has it as an ancestor;
-each new event writes its time into the events that are new to its line. That is one write for each pair of event and
-member, ever.
+The time of an event needs, for each unique famous witness u, the earliest self-ancestor of u that has the event below
+it. ``pending`` keeps, for each event not yet received, the time of the first event of every branch that has it as an
+ancestor; each new event writes its time into the events that are new to its line. That is one write for each pair of
+event and member, ever.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""Graphs for tests: drawn by hand as text, or drawn at random with forks, weights, laggards and several other-parents."""
+"""Graphs for tests: drawn by hand as text, or at random with forks, weights, laggards, several other-parents."""
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hashgraph import Event
 
@@ -15,9 +14,9 @@ def identity(name: str) -> bytes:
 
 
 def draw_by_hand(text: str) -> dict[str, Event]:
-    """``"a1: ; b1: ; a2: a1 b1 ; a2': a1"``: event, self-parent (``-`` for none), other-parents. The creator is the letter.
+    """Lines like ``a2: a1 b1`` between semicolons: event, self-parent (none or ``-``), other-parents.
 
-    An event whose name ends in 1 and lists nothing has no parents. Times rise by 10 µs in the order written.
+    The letter is the creator; a prime marks a fork by no more than convention. Times rise by 10 µs as written.
     """
     events: dict[str, Event] = {}
     for number, line in enumerate(filter(str.strip, text.split(";"))):
@@ -68,7 +67,7 @@ def draw(style: Style, choice: random.Random) -> tuple[dict[bytes, int], list[Ev
     own: dict[bytes, list[Event]] = {name: [] for name in names}
     events: list[Event] = []
     for _ in range(style.layers):
-        layer = []
+        layer: list[Event] = []
         for name in choice.sample(names, len(names)):
             if choice.random() >= style.asleep_share:
                 twice = name in forkers and choice.random() < style.fork_share
@@ -133,14 +132,9 @@ def any_style(choice: random.Random) -> Style:
 def shuffle(events: list[Event], choice: random.Random) -> list[Event]:
     """Another order of arrival with parents before children."""
     waiting = {event.id: event for event in events}
-    ready_of: Callable[[Event], bool] = lambda event: (
-        not any(  # noqa: E731  # one expression, named
-            parent in waiting for parent in (event.self_parent, *event.other_parents)
-        )
-    )
     placed: list[Event] = []
     while waiting:
-        ready = [event for event in waiting.values() if ready_of(event)]
+        ready = [e for e in waiting.values() if not any(p in waiting for p in (e.self_parent, *e.other_parents))]
         event = choice.choice(ready)
         placed.append(event)
         del waiting[event.id]
@@ -159,8 +153,3 @@ def downward_closed(events: list[Event], choice: random.Random) -> list[Event]:
             event = by_id[each]
             stack += [p for p in (event.self_parent, *event.other_parents) if p is not None]
     return [event for event in events if event.id in kept]
-
-
-def retimed(event: Event, time_us: int) -> Event:
-    """The same event with another time."""
-    return replace(event, time_us=time_us)
