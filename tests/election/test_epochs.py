@@ -20,7 +20,7 @@ from election.rating import evaluate as rate
 from election.recovery import recovery_proposer
 from election.reputation import endowed, evaluate, newcomer
 from election.seed import Role, fallback_seed, next_seed, seed_input
-from election.standing import SCALE, Epoch, Evidence, ReputationParams, Standing
+from election.standing import SCALE, Epoch, Evidence, ReputationParams
 
 SHARD = b"hamburg"
 PARAMS = ReputationParams()
@@ -106,12 +106,12 @@ def test_forty_epochs() -> None:
 
 
 @pytest.mark.long
-def test_two_thousand_epochs() -> None:
+def test_a_thousand_epochs() -> None:
     """EL-110: who is present more leads more, in proportion to its units; nobody is shut out."""
-    shard, led = live(2000, 2)
+    shard, led = live(1000, 2)
     total = sum(shard.units().values())
     for name in shard.names:
-        expected = 2000 * shard.units()[name] / total
+        expected = 1000 * shard.units()[name] / total
         assert abs(led[name] - expected) < 6 * expected**0.5
 
 
@@ -151,15 +151,7 @@ def test_the_same_run_under_any_hash_seed() -> None:
 
 def test_the_public_names_are_there() -> None:
     """EL-112: the package offers its modules, and draws in neither SciPy nor NumPy."""
-    program = (
-        "import sys, election; print(election.vrf.PublicKey, *[m for m in ('scipy', 'numpy') if m in sys.modules])"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", program],
-        env={"PYTHONPATH": ":".join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.strip() == "<class 'election.vrf.PublicKey'>"
-    assert Standing().units == 0
+    program = "import sys, election; print(election.vrf.PublicKey.__name__, {'scipy', 'numpy'} & {*sys.modules})"
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "PublicKey set()"
