@@ -1,13 +1,11 @@
-"""Hypothesis profiles: `make test` draws the same cases every time, `make test-all` draws new ones, ten times as many."""
+"""Hypothesis profiles: `make test` draws the same cases every time, `make test-all` draws new ones."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
-_COMMON = {
-    "deadline": None,  # tests never depend on a machine's speed
-    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
-}
-settings.register_profile("short", derandomize=True, **_COMMON)
-settings.register_profile("long", max_examples=1000, print_blob=True, **_COMMON)
+# No deadline: tests never depend on a machine's speed.
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("short", derandomize=True, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile("long", print_blob=True, deadline=None, suppress_health_check=_SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
