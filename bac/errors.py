@@ -52,6 +52,10 @@ class Code(StrEnum):
     NO_RETIREMENTS = "no-retirements"  # not those that the block carries
     UNKNOWN_APPLICATION = "unknown-application"
 
+    # Light clients (docs/spec/ledger.md LE-28, LE-29)
+    STALE_CHECKPOINT = "stale-checkpoint"
+    UNKNOWN_EPOCH = "unknown-epoch"  # before the checkpoint, beyond the last boundary followed, or forgotten
+
 
 class Rejected(Exception):
     """An input refused because of its sender; nothing changed.
