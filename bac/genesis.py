@@ -22,6 +22,7 @@ from bac.crypto.suite import Suite
 from bac.errors import Code, Rejected
 from bac.params import Params
 from bac.types import Hash, Micros, NodeId, Units
+from bac.wire.block import BODY_BYTES_MAX, BODY_ITEMS_MAX, PATH_MAX
 from bac.wire.codec import (
     PROTOCOL_VERSION,
     U16,
@@ -37,6 +38,7 @@ from bac.wire.codec import (
     encode,
     hash_of,
 )
+from bac.wire.event import EVENT_BYTES_MAX, EVENT_ITEMS_MAX, OTHER_PARENTS_MAX, EventHeader
 from bac.wire.sync import Hello
 from bac.wire.transactions import Kind
 from bac.wire.votes import AGGREGATE_BYTES_MAX, VOTERS_MAX
@@ -219,11 +221,27 @@ def check(genesis: Genesis, params: Params) -> None:
         ValueError: what does not fit.
     """
     encode(genesis)
+    _check_caps(params)
     _require(_ascends([shard.shard for shard in genesis.shards]), "shards must ascend, each once")
     members = [member.identity for shard in genesis.shards for member in shard.members]
     _require(len(set(members)) == len(members), "an identity may be a member of one shard only, once")
     for shard in genesis.shards:
         _check_shard(shard, params)
+
+
+def _check_caps(params: Params) -> None:
+    """The wire's caps are of the protocol's version; parameters may ask for less, not for more."""
+    headers = 5 * params.max_event_items
+    payload = params.max_event_bytes + headers
+    events = params.max_leaders * params.max_events_per_round
+    _require(payload <= EVENT_BYTES_MAX - EventHeader.CAP, "the parameters allow events above the wire's cap")
+    _require(params.max_event_items <= EVENT_ITEMS_MAX, "the parameters allow more items in an event than the wire")
+    _require(params.max_other_parents <= OTHER_PARENTS_MAX, "the parameters allow more parents than the wire")
+    _require(events * payload <= BODY_BYTES_MAX, "the parameters allow bodies above the wire's cap")
+    _require(
+        events * params.max_event_items <= BODY_ITEMS_MAX, "the parameters allow more items in a body than the wire"
+    )
+    _require(params.max_unconfirmed_blocks < PATH_MAX, "the parameters allow a longer path of headers than the wire")
 
 
 def _check_shard(shard: GenesisShard, params: Params) -> None:

@@ -18,8 +18,8 @@ from bac.wire.votes import VOTERS_MAX, Certificate
 LEADERS_MAX = 4096
 PATH_MAX = 256
 """Most headers in one path: above the greatest backlog of unconfirmed blocks."""
-BODY_BYTES_MAX = 2**24
-"""Leaders, times events per round, times payload: 32 · 8 · 64 KiB."""
+BODY_BYTES_MAX = 2**25
+"""Above leaders, times events per round, times payload, of the default parameters: 32 · 8 · 64 KiB, and headers."""
 BODY_ITEMS_MAX = 2**18
 
 

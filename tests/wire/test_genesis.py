@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import msgspec
@@ -185,6 +186,28 @@ def test_a_list_of_signatures_has_a_limit() -> None:
             seed=bytes(32),
         )
     assert (suggest_scheme(40, DEFAULT), suggest_scheme(41, DEFAULT)) == (Scheme.ED25519_LIST, Scheme.BLS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"max_event_bytes": 2**17}, "events above"),
+        ({"max_event_items": 1025}, "items in an event"),
+        ({"max_other_parents": 17}, "more parents"),
+        ({"max_events_per_round": 16}, "bodies above"),
+        ({"max_event_bytes": 1, "max_event_items": 64, "max_leaders": 1024}, "items in a body"),
+        ({"max_unconfirmed_blocks": 256}, "path of headers"),
+    ],
+    ids=str,
+)
+def test_parameters_beyond_the_wire(changes: dict[str, int], line: str) -> None:
+    """WI-27: caps are the protocol's; a network cannot ask for messages that nobody would read."""
+    params = replace(DEFAULT, **changes)
+    genesis = msgspec.structs.replace(example(), params_digest=params.digest())
+    with pytest.raises(ValueError, match=line):
+        check(genesis, params)
+    for preset in (DEFAULT, MINIMAL):
+        check(genesis, replace(preset, min_total_units=1024))
 
 
 @pytest.mark.parametrize("scheme", Scheme)

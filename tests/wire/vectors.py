@@ -117,7 +117,7 @@ REFUSED = {
     "true for a whole number": "9330c420" + "00" * 32 + "c3",
     "a float for a whole number": "9330c420" + "00" * 32 + "ca3f800000",
     "negative": "9330c420" + "00" * 32 + "ff",
-    "above the field's greatest": "9330c420" + "00" * 32 + "ce01000001",
+    "above the field's greatest": "9330c420" + "00" * 32 + "ce02000001",
     "31 bytes for 32": "9330c41f" + "00" * 31 + "05",
     "one field missing": "9230c420" + "00" * 32,
     "one field too many": "9430c420" + "00" * 32 + "0505",
