@@ -3,7 +3,9 @@
 A summary names the last event of each branch. Who knows such an event knows everything below it, so the receiver gets
 an exact lower bound of what the sender has by merging the tips of the heads that it knows itself. Heads it does not
 know (the sender is ahead there) tell it nothing, and that is deliberate: assuming "ahead of me" to mean "has all of
-mine" would hide a fork for ever. The price is a few events sent twice; `Hashgraph.insert` passes over those.
+mine" would hide a fork for ever. The price is a few events sent twice. So that bounded batches always get on, a view
+remembers for each branch the last event that it was sent again (its *echo*) and names it too: the sender knows that
+one.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ from hashgraph.event import Event
 from hashgraph.graph import Graph, Node
 
 Summary = tuple[bytes, ...]
-"""Ids of the last event of each branch, ascending: at most one a member while nobody forks."""
+"""Ids of the last event and of the echo of each branch, ascending: at most two a member while nobody forks."""
 
 
 def summarize(graph: Graph) -> Summary:
-    """The heads of all branches."""
-    return tuple(sorted(chain[-1].event.id for chain in graph.chains if chain))
+    """The heads and echoes of all branches."""
+    heads = {chain[-1].event.id for chain in graph.chains if chain}
+    return tuple(sorted(heads.union(graph.echoes.values())))
 
 
 def missing_for(graph: Graph, summary: Summary, limit: int) -> list[Event]:

@@ -85,6 +85,7 @@ class Graph:
         self.parents = [NO_BRANCH] * count
         self.branches_of: dict[int, list[int]] = {}  # forked creators only
         self.proofs: list[ForkProof] = []
+        self.echoes: dict[int, bytes] = {}  # gossip.py: by branch, the last event that came again
 
     def place(self, event: Event) -> tuple[Node, Node | None, list[Node]]:
         """Checks `event` and gives it its place: (node, self-parent, other-parents).

@@ -44,7 +44,9 @@ class Hashgraph:
             MissingParents: parents to ask for (none to ask for: `BelowCut`). Nothing changed.
         """
         graph = self._graph
-        if event.id in graph.nodes:
+        known = graph.nodes.get(event.id)
+        if known is not None:
+            graph.echoes[known.branch] = event.id
             return []
         node, self_parent, others = graph.place(event)
         if node.branch >= len(self._order.received):
@@ -102,11 +104,15 @@ class Hashgraph:
         return None if node.received is None else (node.received, node.time_us)
 
     def summary(self) -> Summary:
-        """What this view knows, small enough to send before every exchange: the last event of each branch."""
+        """What this view knows, small enough to send before every exchange: one or two ids a branch."""
         return gossip.summarize(self._graph)
 
     def missing_for(self, summary: Summary, limit: int) -> list[Event]:
-        """What the owner of `summary` lacks and can take at once, parents first, at most `limit` events."""
+        """What the owner of `summary` lacks and can take at once, parents first, at most `limit` events.
+
+        A few may be known to it already. When it inserts each batch whole and asks again with its new summary, it
+        has all of this view after finitely many batches, and the next one is empty.
+        """
         return gossip.missing_for(self._graph, summary, limit)
 
     def drop_payloads(self, ids: Iterable[bytes]) -> None:

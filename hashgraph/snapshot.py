@@ -85,11 +85,11 @@ def fill(graph: Graph, rounds: Rounds, fame: Fame, order: Order, state: dict[str
         _fill_rounds(graph, rounds, state)
         order.received = [branch[4] for branch in state["branches"]]
         order.pending = state["pending"]
-    except (KeyError, TypeError, IndexError) as error:
+        fame.closed = state["closed"]
+        for number in range(fame.closed + 1, rounds.last):
+            fame.recount(number, number + 1)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"not a snapshot: {error!r}") from None
-    fame.closed = state["closed"]
-    for number in range(fame.closed + 1, rounds.last):
-        fame.recount(number, number + 1)
 
 
 def _fill_graph(graph: Graph, state: dict[str, Any]) -> None:
