@@ -83,7 +83,7 @@ def hash_block(block: Block) -> Hash:
 
 def root_of(owner: int, spent: int) -> Hash:
     """Commits to an owner's state."""
-    return Hash(sha256(b"spent" + owner.to_bytes(4, "big") + spent.to_bytes(8, "big")).digest())
+    return Hash(sha256(b"spent" + owner.to_bytes(4, "big") + spent.to_bytes(16, "big")).digest())
 
 
 def genesis_hash(owner: int) -> Hash:

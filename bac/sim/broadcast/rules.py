@@ -38,16 +38,10 @@ class Genesis:
         return 3 * sum(self.units[voter] for voter in sorted(voters)) > 2 * sum(self.units)
 
 
-def spend(genesis: Genesis, spent: int, block: Block) -> int | None:
-    """What the owner has spent after `block`; None if that is more than it has."""
-    after = spent + sum(payment.amount for payment in block.payments)
-    return after if after <= genesis.endowment else None
-
-
 def is_consistent(genesis: Genesis, spent: int, block: Block) -> bool:
     """Whether `block` may follow a chain on which `spent` was spent: affordable, and the root right."""
-    after = spend(genesis, spent, block)
-    return after is not None and block.state_root == root_of(block.owner, after)
+    after = spent + sum(payment.amount for payment in block.payments)
+    return after <= genesis.endowment and block.state_root == root_of(block.owner, after)
 
 
 def is_signed_block(genesis: Genesis, verifier: Verifier, block: Block) -> bool:

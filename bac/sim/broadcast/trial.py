@@ -21,7 +21,7 @@ from bac.sim.broadcast.messages import (
     root_of,
 )
 from bac.sim.broadcast.node import EchoNode, Params, two_echoes
-from bac.sim.broadcast.rules import Genesis, culprits, is_certified, spend
+from bac.sim.broadcast.rules import Genesis, culprits, is_certified
 from bac.sim.codec import MessageCodec
 from bac.sim.facts import Committed
 from bac.sim.memo import Memo
@@ -56,9 +56,9 @@ class EchoOracle:
         return genesis_hash(shard), 0
 
     def execute(self, state: int, block: Block) -> tuple[Any, bytes]:
-        """As the oracle's: the state is what is spent; a body that nobody can afford has no root."""
-        after = spend(self._genesis, state, block)
-        return (state, b"") if after is None else (after, root_of(block.owner, after))
+        """As the oracle's: the state is what is spent."""
+        after = state + sum(payment.amount for payment in block.payments)
+        return after, root_of(block.owner, after)
 
     def imbalance(self, states: Mapping[int, int]) -> str | None:
         """As the oracle's: nobody spends what it has not."""
@@ -99,6 +99,8 @@ class EchoOracle:
 class EchoTrial:
     """The trial; also the factory of it: ``simulate(world, EchoTrial)``."""
 
+    NODE: type[EchoNode] = EchoNode
+
     def __init__(self, world: World, memo: Memo | None = None) -> None:
         """There is nothing to share: `memo` must be None."""
         assert memo is None, "payments of one owner are not worth a memo"
@@ -117,7 +119,7 @@ class EchoTrial:
     def node(self, index: int, random: Random, records: tuple[Persist, ...], store: Store) -> Protocol:
         """As the subject's."""
         keys = self._metered.key_pair(self._seeds[index])
-        return EchoNode(Construction(self._genesis, self._params, keys, random, records, store, self._metered))
+        return self.NODE(Construction(self._genesis, self._params, keys, random, records, store, self._metered))
 
     def transaction(self, ordinal: int, node: int, random: Random) -> Payment:
         """A small payment: no owner can spend all it has in one run."""
