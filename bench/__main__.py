@@ -8,11 +8,11 @@ import sys
 
 from bench.record import report
 
-SUITES = ("hashgraph", "election", "shards")
+SUITES = ("hashgraph", "election", "shards", "ledger")
 
 
 def main() -> int:
-    """Runs the suites named, or all. A suite is a module ``bench.suite_<name>`` with ``run() -> (settings, results)``."""
+    """Runs the suites named, or all. A suite is ``bench.suite_<name>`` with ``run() -> (settings, results)``."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("suite", nargs="*", choices=[*SUITES, []], help="default: all")
     parser.add_argument("--no-record", action="store_true", help="print only")

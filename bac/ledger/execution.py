@@ -78,13 +78,20 @@ class Ledger:
             raise ValueError(f"block {block.height} of epoch {block.epoch} does not follow {tip}")
         executed = [self._execute(draft, block, each) for each in in_nonce_order(transactions)]
         receipts = tuple([receipt for receipt in executed if receipt is not None])
-        for number in sorted(self.applications):
-            self.applications[number].end_block(ApplicationView(draft, number, self.params), block)
+        self._end_block(draft, block)
         self._pay_out(draft, block, sum(receipt.fee for receipt in receipts))
         draft.write(TIP_KEY, Tip(block.height, block.epoch, block.time_us, compute_receipts_root(receipts)))
         draft.count(balances=draft.balance_change())
         assert draft.totals().is_conserved, "coins are conserved"
         return Execution(State(state.trie.updated(draft.changes())), receipts)
+
+    def _end_block(self, draft: Draft, block: BlockContext) -> None:
+        """The turn of the applications, by number."""
+        for number in sorted(self.applications):
+            try:
+                self.applications[number].end_block(ApplicationView(draft, number, self.params), block)
+            except Rejected as refusal:
+                raise AssertionError(f"application {number} refused the end of a block: {refusal}") from refusal
 
     def _execute(self, draft: Draft, block: BlockContext, verified: VerifiedTransaction) -> Receipt | None:
         """The receipt of one transaction; None where it is dropped."""

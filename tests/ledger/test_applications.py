@@ -122,6 +122,8 @@ class Careless:
 
     def end_block(self, view: ApplicationView, block: BlockContext) -> None:
         assert view.member(who(1)) is not None
+        if block.height == 13:
+            raise Rejected(Code.ZERO_AMOUNT, "there is nobody to blame")
 
 
 @pytest.mark.parametrize("mistake", [b"key", b"value", b"hold", b"release", b"give"])
@@ -131,6 +133,15 @@ def test_a_mistake_of_an_application_is_not_the_clients_fault(mistake: bytes) ->
     with pytest.raises(ValueError, match=r"bytes|held|released"):
         world.block(signed(who(1), 0, Call(0, mistake)))
     assert world.one(signed(who(1), 0, Call(0, b""))) == APPLIED
+
+
+def test_the_end_of_a_block_cannot_be_refused() -> None:
+    """LE-26: there is nobody whose fault it could be."""
+    world = World(applications={0: Careless()})
+    for _ in range(12):
+        world.block()
+    with pytest.raises(AssertionError, match="application 0"):
+        world.block()
 
 
 @settings(max_examples=25)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -325,9 +330,38 @@ def test_many_drawn_histories(seed: int) -> None:
     assert some_history(seed, 300).world.state.tip().height == 300
 
 
+SCRIPT = """
+from tests.ledger.test_stateful import some_history
+print(some_history(7, 20).world.state.root.hex())
+"""
+
+
+def test_the_root_depends_on_no_hash_seed() -> None:
+    """LE-12: the same history, in two processes, gives the same root."""
+    roots = [
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert roots[0] == roots[1] == some_history(7, 20).world.state.root.hex() + "\n"
+
+
 def test_the_model_knows_the_world() -> None:
     """The twins begin alike."""
     twins = Twins()
     twins.begin()
     twins.compare(twins.world.state)
     assert isinstance(twins.model.books.register[who(1)][0].what, Admit)
+
+
+def test_the_specification_names_every_code_of_the_ledger() -> None:
+    """LE-13: and no other."""
+    specification = (Path(__file__).parent.parent.parent / "docs" / "spec" / "ledger.md").read_text()
+    table = specification.partition("**LE-13**")[2].partition("**LE-14**")[0]
+    named = {word for word in re.findall(r"`([a-z-]+)`", table) if "-" in word or word in {"expired", "unfunded"}}
+    assert named == {code.value for code in LEDGER_CODES} | {"wrong-network", "wrong-shard"}
