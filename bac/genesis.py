@@ -6,7 +6,7 @@ hash, so nodes that differ in any of this cannot even misunderstand each other.
 
 Genesis alone fixes the keys of the first epochs: those whose keys would have had to be on chain before there was one.
 
-Source: docs/spec/wire.md WI-27 to WI-29.
+Source: docs/spec/wire.md WI-36 to WI-38.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ An unverified value is a message; a verified one is `Verified`, or `VerifiedTran
 A bad signature is the fault of whoever sent the bytes: the name that they bear is no proof of anything. So `Rejected`
 has no culprit here; the driver knows the peer.
 
-Source: docs/spec/wire.md WI-30 to WI-32.
+Source: docs/spec/wire.md WI-31 to WI-33.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ up to one point, and one pairing equation judges the sum of the keys. What the b
 - A second encoding of a point: the decoder maps 48 bytes of 0xff, and others, to infinity. What does not encode to
   the same bytes again is refused.
 
-Sources: draft-irtf-cfrg-bls-signature-05, 2.3 (KeyGen), 2.7, 3.3; RFC 9380, 8.8.2; docs/spec/wire.md WI-23 to WI-25.
+Sources: draft-irtf-cfrg-bls-signature-05, 2.3 (KeyGen), 2.7, 3.3; RFC 9380, 8.8.2; docs/spec/wire.md WI-24 to WI-26.
 """
 
 from __future__ import annotations

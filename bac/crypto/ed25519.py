@@ -8,7 +8,7 @@ Nodes that disagree about one signature fork. Hence one library, one range of ve
 - libsodium before the version in PyNaCl 1.6.2 took points of mixed order for good ones (CVE-2025-69277). `self_test`
   shows the library such a point and the known forgeries, and the process refuses to run on a library that takes one.
 
-Sources: RFC 8032; docs/spec/wire.md WI-20, WI-21.
+Sources: RFC 8032; docs/spec/wire.md WI-22, WI-23.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Signing and random function never share a seed: the proof of the one would be an oracle for the other.
 
 The acknowledgement key of an epoch is erased once the next epoch has a confirmed block, so that a vehicle sold later
-cannot sign another history (docs/spec/wire.md WI-26). An erased key must not follow from anything kept: the seeds form
+cannot sign another history (docs/spec/wire.md WI-27). An erased key must not follow from anything kept: the seeds form
 a one-way chain, each the hash of the one before. The node keeps the oldest seed still needed, and nothing older; the
 chain runs forward to announce the keys of coming epochs.
 """

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from bac.types import Hash
 from bac.wire.codec import U32, U64, Bytes64, Domain, HashField, IdField, Message, UnitsField, signing_bytes
-from bac.wire.event import ItemField
+from bac.wire.event import ITEM_BYTES_MAX, ItemField
 from bac.wire.header import Header
 from bac.wire.votes import VOTERS_MAX, Certificate
 
@@ -119,7 +119,7 @@ class InclusionProof(Message, frozen=True):
 class ItemProof(Message, frozen=True, tag=20):
     """For light nodes: an item (a transaction), its path to the header, and the header's proof of confirmation."""
 
-    CAP: ClassVar[int] = 2**21
+    CAP: ClassVar[int] = ITEM_BYTES_MAX + 2**20
 
     item: ItemField
     inclusion: InclusionProof

@@ -1,6 +1,6 @@
 """Claims to a seat in the committee, and what else members say about themselves.
 
-Sources: docs/spec/wire.md WI-15; `docs/spec` of election for roles and draws.
+Source: docs/spec/wire.md WI-15.
 """
 
 from __future__ import annotations

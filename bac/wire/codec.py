@@ -7,7 +7,7 @@ arrays: no keys, hence no order of keys, no unknown and no doubled keys. There a
 What is hashed or signed is the bytes received. A message that is hashed or signed apart from the message that carries
 it is carried as opaque bytes; its bytes are then at hand and are decoded on their own.
 
-Sources: docs/spec/wire.md WI-1 to WI-7; the MessagePack specification.
+Sources: docs/spec/wire.md WI-1 to WI-7, WI-34; the MessagePack specification.
 """
 
 from __future__ import annotations

@@ -20,7 +20,9 @@ from bac.wire.signed import Signed
 OTHER_PARENTS_MAX = 16
 EVENT_ITEMS_MAX = 1024
 EVENT_BYTES_MAX = 2**17
-ItemField: TypeAlias = Annotated[bytes, Meta(min_length=2, max_length=2**20)]
+ITEM_BYTES_MAX = 2**22
+"""Room for the largest item: evidence that shows the new view of thousands of voters."""
+ItemField: TypeAlias = Annotated[bytes, Meta(min_length=2, max_length=ITEM_BYTES_MAX)]
 """The encoding of one ordered item (`bac.wire.registry.decode_item`)."""
 
 

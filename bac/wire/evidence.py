@@ -16,9 +16,9 @@ from msgspec import Meta
 
 from bac.wire.block import PATH_MAX, InclusionProof, LeaderSignature
 from bac.wire.codec import U16, U32, U64, Message
-from bac.wire.event import Event, EventHeader, ItemField
+from bac.wire.event import ITEM_BYTES_MAX, Event, EventHeader
 from bac.wire.header import Header
-from bac.wire.votes import Acknowledgement, Certificate, State
+from bac.wire.votes import Acknowledgement, Certificate, NewView, State
 
 SignedBallot: TypeAlias = Acknowledgement | Certificate
 
@@ -60,11 +60,11 @@ class FalseOpening(Evidence, frozen=True, tag=34):
     `new_view` is the item of the opening's body that `inclusion` leads to.
     """
 
-    CAP: ClassVar[int] = 2**21
+    CAP: ClassVar[int] = ITEM_BYTES_MAX
 
     acknowledgement: SignedBallot
     opening: Header
-    new_view: ItemField
+    new_view: Annotated[bytes, Meta(min_length=2, max_length=NewView.CAP)]
     inclusion: InclusionProof
 
 

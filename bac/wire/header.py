@@ -1,6 +1,6 @@
 """Headers: what is acknowledged, certified and confirmed. Their bytes follow from the order alone.
 
-Sources: docs/spec/wire.md WI-10, WI-11; `docs/spec` of finality for the rules V4 to V6, E1 to E3, R6.
+Source: docs/spec/wire.md WI-10, WI-11.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Asking and answering: what nodes say to each other to catch up. Every answer is judged like any other message.
 
-Source: docs/spec/wire.md WI-34.
+Source: docs/spec/wire.md WI-20.
 """
 
 from __future__ import annotations

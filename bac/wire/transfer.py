@@ -4,7 +4,7 @@ A body is known by its header; whether the assembled bytes are that body shows o
 roots. So all pieces of one try come from one peer. Memory grows with what has arrived, never with what was announced.
 Snapshots need none of this: each chunk of a state proves itself against the state root (`StateChunk`).
 
-Source: docs/spec/wire.md WI-22.
+Source: docs/spec/wire.md WI-21.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class NewView(Message, frozen=True, tag=11):
     An ordered item of the opening's body. Statements of retirement take the same form.
     """
 
-    CAP: ClassVar[int] = 2**20
+    CAP: ClassVar[int] = 2**21
 
     states: Annotated[tuple[State, ...], Meta(min_length=1, max_length=VOTERS_MAX)]
     certificate: Certificate | None

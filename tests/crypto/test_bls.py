@@ -41,13 +41,13 @@ def compare(seeds: list[bytes], message: bytes) -> None:
 @settings(max_examples=15)
 @given(st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=5, unique=True), st.binary(max_size=200))
 def test_two_libraries_agree(seeds: list[bytes], message: bytes) -> None:
-    """WI-23: keys, signatures, sums, proofs of possession are the same bytes, and so are the verdicts."""
+    """WI-25: keys, signatures, sums, proofs of possession are the same bytes, and so are the verdicts."""
     compare(seeds, message)
 
 
 @pytest.mark.long
 def test_two_libraries_agree_at_length() -> None:
-    """WI-23: 200 drawn sets of up to 30 signers."""
+    """WI-25: 200 drawn sets of up to 30 signers."""
     draw = random.Random(20)
     for _ in range(200):
         seeds = [draw.randbytes(32) for _ in range(draw.randint(1, 30))]
@@ -57,7 +57,7 @@ def test_two_libraries_agree_at_length() -> None:
 @settings(max_examples=40)
 @given(st.integers(0, 95), st.integers(1, 255))
 def test_two_libraries_agree_on_damaged_signatures(at: int, change: int) -> None:
-    """WI-24: any changed byte is refused by both."""
+    """WI-26: any changed byte is refused by both."""
     public, signature = SCHEME.public_of(seed("a")), bytearray(SCHEME.sign(seed("a"), b"m"))
     signature[at] ^= change
     assert not SCHEME.verify(public, b"m", bytes(signature))
@@ -81,12 +81,12 @@ def test_two_libraries_agree_on_damaged_signatures(at: int, change: int) -> None
     ],
 )
 def test_key_generation(material: str, secret: int) -> None:
-    """WI-23: the draft's KeyGen, by the published vectors of EIP-2333's master keys."""
+    """WI-25: the draft's KeyGen, by the published vectors of EIP-2333's master keys."""
     assert int(key_gen(bytes.fromhex(material))) == secret
 
 
 def test_infinity_is_neither_key_nor_signature() -> None:
-    """WI-24: the bare equation holds for infinity on both sides, whatever the message."""
+    """WI-26: the bare equation holds for infinity on both sides, whatever the message."""
     assert blst.verify([INFINITY_1], b"any", INFINITY_2)
     assert not SCHEME.verify(INFINITY_1, b"any", INFINITY_2)
     assert not SCHEME.fast_aggregate_verify([INFINITY_1], b"any", INFINITY_2)
@@ -96,7 +96,7 @@ def test_infinity_is_neither_key_nor_signature() -> None:
 
 
 def test_second_encodings() -> None:
-    """WI-24: the library decodes 0xff… and others to infinity; what does not encode to the same bytes is refused."""
+    """WI-26: the library decodes 0xff… and others to infinity; what does not encode to the same bytes is refused."""
     assert G1Point.from_compressed_bytes(b"\xff" * 48).to_compressed_bytes() == INFINITY_1
     assert G2Point.from_compressed_bytes(b"\xff" * 96).to_compressed_bytes() == INFINITY_2
     for key in (b"\xff" * 48, b"\xe0" + bytes(47), b"\xc0" + bytes(46) + b"\1"):
@@ -110,7 +110,7 @@ def test_second_encodings() -> None:
 
 
 def test_keys_that_cancel_out() -> None:
-    """WI-24: a set of keys whose sum is infinity would verify with the signature infinity."""
+    """WI-26: a set of keys whose sum is infinity would verify with the signature infinity."""
     public = SCHEME.public_of(seed("a"))
     negative = (-G1Point.from_compressed_bytes(public)).to_compressed_bytes()
     assert blst.verify([public, negative], b"any", INFINITY_2)
@@ -122,7 +122,7 @@ def test_keys_that_cancel_out() -> None:
 
 
 def test_points_outside_the_subgroup() -> None:
-    """WI-24: a point of the curve that has another order is no key and no signature."""
+    """WI-26: a point of the curve that has another order is no key and no signature."""
     outside_1, outside_2 = outside(G1Point, 48), outside(G2Point, 96)
     share = SCHEME.sign(seed("a"), b"m")
     assert not SCHEME.fast_aggregate_verify([SCHEME.public_of(seed("a")), outside_1], b"m", share)
@@ -145,7 +145,7 @@ def outside(kind: type[G1Point] | type[G2Point], size: int) -> bytes:
 
 
 def test_a_rogue_key_has_no_proof_of_possession() -> None:
-    """WI-23: made from the victim's key, it signs for both in the bare equation; nobody can register it."""
+    """WI-25: made from the victim's key, it signs for both in the bare equation; nobody can register it."""
     victim = SCHEME.public_of(seed("victim"))
     own = key_gen(seed("rogue"))
     rogue = (G1Point() * own - G1Point.from_compressed_bytes(victim)).to_compressed_bytes()
@@ -156,7 +156,7 @@ def test_a_rogue_key_has_no_proof_of_possession() -> None:
 
 
 def test_a_library_that_judges_otherwise_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """WI-21: a known signature, and infinity, at start-up."""
+    """WI-23: a known signature, and infinity, at start-up."""
     bls.self_test()
     for name, wrong in (
         ("_key_point", lambda public: G1Point.from_compressed_bytes(public)),

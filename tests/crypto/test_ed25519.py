@@ -52,7 +52,7 @@ SMALL_ORDER = {
     ],
 )
 def test_rfc_8032(secret: str, public: str, message: str, signature: str) -> None:
-    """WI-20: TEST 1 and TEST 3; the start-up test has TEST 2."""
+    """WI-22: TEST 1 and TEST 3; the start-up test has TEST 2."""
     pair = Ed25519KeyPair.from_seed(bytes.fromhex(secret))
     assert pair.public.hex() == public
     assert pair.sign(bytes.fromhex(message)).hex() == signature
@@ -62,7 +62,7 @@ def test_rfc_8032(secret: str, public: str, message: str, signature: str) -> Non
 @settings(max_examples=50)
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=300))
 def test_another_library_agrees_on_honest_signatures(secret: bytes, message: bytes) -> None:
-    """WI-20: OpenSSL signs the same bytes and takes ours."""
+    """WI-22: OpenSSL signs the same bytes and takes ours."""
     pair, other = Ed25519KeyPair.from_seed(secret), Ed25519PrivateKey.from_private_bytes(secret)
     signature = pair.sign(message)
     assert signature == other.sign(message)
@@ -74,7 +74,7 @@ def test_another_library_agrees_on_honest_signatures(secret: bytes, message: byt
 @settings(max_examples=100)
 @given(st.integers(0, 63), st.integers(1, 255))
 def test_damaged_signatures(at: int, change: int) -> None:
-    """WI-20: every byte counts."""
+    """WI-22: every byte counts."""
     pair = Ed25519KeyPair.from_seed(seed("a"))
     signature = bytearray(pair.sign(b"m"))
     signature[at] ^= change
@@ -84,7 +84,7 @@ def test_damaged_signatures(at: int, change: int) -> None:
 @pytest.mark.parametrize("public", [b"", bytes(31), bytes(33), b"\xff" * 32])
 @pytest.mark.parametrize("signature", [b"", bytes(63), bytes(64), bytes(65), b"\xff" * 64])
 def test_bytes_from_outside_never_raise(public: bytes, signature: bytes) -> None:
-    """WI-20: wrong sizes are False."""
+    """WI-22: wrong sizes are False."""
     pair = Ed25519KeyPair.from_seed(seed("a"))
     assert not verify(public, b"m", signature)
     assert not verify(pair.public, b"m", signature)
@@ -93,7 +93,7 @@ def test_bytes_from_outside_never_raise(public: bytes, signature: bytes) -> None
 
 @pytest.mark.parametrize("name", SMALL_ORDER)
 def test_keys_of_small_order_sign_nothing(name: str) -> None:
-    """WI-20: R = sB, and A = R = identity with s = 0, verify under such keys in other libraries."""
+    """WI-22: R = sB, and A = R = identity with s = 0, verify under such keys in other libraries."""
     public = SMALL_ORDER[name]
     assert not is_valid_public(public)
     s = (7).to_bytes(32, "little")
@@ -103,7 +103,7 @@ def test_keys_of_small_order_sign_nothing(name: str) -> None:
 
 
 def test_s_is_not_malleable() -> None:
-    """WI-20: s + q is the same scalar and another signature; refused."""
+    """WI-22: s + q is the same scalar and another signature; refused."""
     pair = Ed25519KeyPair.from_seed(seed("a"))
     signature = pair.sign(b"m")
     s = int.from_bytes(signature[32:], "little") + curve.Q
@@ -111,7 +111,7 @@ def test_s_is_not_malleable() -> None:
 
 
 def test_r_with_torsion_is_refused() -> None:
-    """WI-20: libsodium compares R's bytes, so a verifier that multiplies by the cofactor would differ here."""
+    """WI-22: libsodium compares R's bytes, so a verifier that multiplies by the cofactor would differ here."""
     x, prefix = expanded(seed("a"))
     public = Ed25519KeyPair.from_seed(seed("a")).public
     k = int.from_bytes(hashlib.sha512(prefix + b"m").digest(), "little") % curve.Q
@@ -132,7 +132,7 @@ def multiple_of_base(scalar: int) -> bytes:
 
 
 def test_a_key_with_torsion_is_never_registered() -> None:
-    """WI-20: signatures under it verify for one message in eight, here and not elsewhere; so the key is refused."""
+    """WI-22: signatures under it verify for one message in eight, here and not elsewhere; so the key is refused."""
     x, prefix = expanded(seed("a"))
     public = bindings.crypto_core_ed25519_add(multiple_of_base(x), ORDER_8)
 
@@ -148,7 +148,7 @@ def test_a_key_with_torsion_is_never_registered() -> None:
 
 
 def test_the_mixed_order_point() -> None:
-    """WI-21: 5B + T2, on the curve and outside the subgroup, refused as key and as operand."""
+    """WI-23: 5B + T2, on the curve and outside the subgroup, refused as key and as operand."""
     point = curve.decode(mixed_order_point())
     assert point is not None
     base = curve.times(5, curve.decode(multiple_of_base(1)) or curve.IDENTITY)
@@ -170,7 +170,7 @@ def test_the_mixed_order_point() -> None:
 def test_an_unfit_library_is_not_used(
     monkeypatch: pytest.MonkeyPatch, name: str, wrong: Callable[..., object], line: str
 ) -> None:
-    """WI-21: whatever it does otherwise, nothing runs on it; no suite can be made."""
+    """WI-23: whatever it does otherwise, nothing runs on it; no suite can be made."""
     monkeypatch.setattr(bindings, name, wrong)
     with pytest.raises(UnfitLibrary, match=line):
         self_test.__wrapped__()

@@ -1,4 +1,4 @@
-"""WI-25: the six functions, the same for every scheme, real or stand-in."""
+"""WI-24: the six functions, the same for every scheme, real or stand-in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def scheme(request: pytest.FixtureRequest) -> QuorumScheme:
 
 
 def test_one_signature(scheme: QuorumScheme) -> None:
-    """WI-25: good for its key and message alone, and the same every time."""
+    """WI-24: good for its key and message alone, and the same every time."""
     public, signature = scheme.public_of(SEEDS[0]), scheme.sign(SEEDS[0], MESSAGE)
     assert (len(public), len(signature)) == (scheme.public_size, scheme.signature_size)
     assert scheme.sign(SEEDS[0], MESSAGE) == signature
@@ -27,7 +27,7 @@ def test_one_signature(scheme: QuorumScheme) -> None:
 
 
 def test_bytes_from_outside_never_raise(scheme: QuorumScheme) -> None:
-    """WI-25: wrong sizes, zeros, ones, flipped bits: False."""
+    """WI-24: wrong sizes, zeros, ones, flipped bits: False."""
     public, signature = scheme.public_of(SEEDS[0]), scheme.sign(SEEDS[0], MESSAGE)
     bad = [b"", b"\0", signature[:-1], signature + b"\0", bytes(len(signature)), b"\xff" * len(signature)]
     bad += [signature[:at] + bytes((signature[at] ^ 1,)) + signature[at + 1 :] for at in (0, 1, 40, len(signature) - 1)]
@@ -42,7 +42,7 @@ def test_bytes_from_outside_never_raise(scheme: QuorumScheme) -> None:
 
 
 def test_an_aggregate_is_of_exactly_its_signers(scheme: QuorumScheme) -> None:
-    """WI-25: all of them, nobody else, each once, on one message."""
+    """WI-24: all of them, nobody else, each once, on one message."""
     publics = [scheme.public_of(each) for each in SEEDS]
     shares = [scheme.sign(each, MESSAGE) for each in SEEDS]
     aggregate = scheme.aggregate(shares)
@@ -58,7 +58,7 @@ def test_an_aggregate_is_of_exactly_its_signers(scheme: QuorumScheme) -> None:
 
 
 def test_no_signers(scheme: QuorumScheme) -> None:
-    """WI-24: an empty set has no aggregate, and none is verified for it."""
+    """WI-26: an empty set has no aggregate, and none is verified for it."""
     with pytest.raises(ValueError, match="aggregate"):
         scheme.aggregate([])
     assert not scheme.fast_aggregate_verify([], MESSAGE, scheme.sign(SEEDS[0], MESSAGE))
@@ -67,13 +67,13 @@ def test_no_signers(scheme: QuorumScheme) -> None:
 
 
 def test_what_is_no_share_is_not_added(scheme: QuorumScheme) -> None:
-    """WI-25: a share of another size is refused by the aggregator."""
+    """WI-24: a share of another size is refused by the aggregator."""
     with pytest.raises(ValueError, match="signature"):
         scheme.aggregate([scheme.sign(SEEDS[0], MESSAGE), b"short"])
 
 
 def test_possession(scheme: QuorumScheme) -> None:
-    """WI-23: of this key, by this owner; a signature on the key as a message is none."""
+    """WI-25: of this key, by this owner; a signature on the key as a message is none."""
     public, proof = scheme.public_of(SEEDS[0]), scheme.pop_prove(SEEDS[0])
     assert scheme.pop_verify(public, proof)
     assert not scheme.pop_verify(scheme.public_of(SEEDS[1]), proof)
@@ -82,7 +82,7 @@ def test_possession(scheme: QuorumScheme) -> None:
 
 
 def test_a_secret_is_32_bytes(scheme: QuorumScheme) -> None:
-    """WI-26: anything else is the caller's mistake."""
+    """WI-27: anything else is the caller's mistake."""
     for use in (scheme.public_of, scheme.pop_prove, lambda secret: scheme.sign(secret, MESSAGE)):
         with pytest.raises(ValueError, match="a seed has 32 bytes"):
             use(b"short")
@@ -90,7 +90,7 @@ def test_a_secret_is_32_bytes(scheme: QuorumScheme) -> None:
 
 @pytest.mark.parametrize(("real", "standin"), [("list", "stand-in list"), ("bls", "stand-in bls")])
 def test_the_stand_in_has_the_shapes_of_the_real_one(real: str, standin: str) -> None:
-    """WI-35: name and sizes, so that messages have the same bytes."""
+    """WI-29: name and sizes, so that messages have the same bytes."""
     one, other = SCHEMES[real], SCHEMES[standin]
     assert (one.name, one.public_size, one.signature_size) == (other.name, other.public_size, other.signature_size)
     assert [one.aggregate_size(n) for n in (1, 2, 40)] == [other.aggregate_size(n) for n in (1, 2, 40)]
@@ -98,7 +98,7 @@ def test_the_stand_in_has_the_shapes_of_the_real_one(real: str, standin: str) ->
 
 @pytest.mark.parametrize("name", ["bls", "stand-in bls"])
 def test_a_sum_does_not_depend_on_the_order(name: str) -> None:
-    """WI-35: a sum as the real one; a list must be in the order of the signers."""
+    """WI-29: a sum as the real one; a list must be in the order of the signers."""
     scheme = SCHEMES[name]
     publics = [scheme.public_of(each) for each in SEEDS]
     shares = [scheme.sign(each, MESSAGE) for each in SEEDS]

@@ -1,4 +1,4 @@
-"""WI-35: one interface, two makers; and the wrappers that drivers put around either."""
+"""WI-29: one interface, two makers; and the wrappers that drivers put around either."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def suite(request: pytest.FixtureRequest) -> Suite:
 
 
 def test_signatures(suite: Suite) -> None:
-    """WI-35: a protocol sees the same shapes and verdicts whoever made the suite."""
+    """WI-29: a protocol sees the same shapes and verdicts whoever made the suite."""
     pair, other = suite.key_pair(seed("a")), suite.key_pair(seed("b"))
     signature = pair.sign(b"m")
     assert (len(pair.public), len(signature)) == (32, 64)
@@ -58,7 +58,7 @@ def test_signatures(suite: Suite) -> None:
 
 
 def test_the_random_function(suite: Suite) -> None:
-    """WI-35: one output per key and input, shown by a proof of 80 bytes, and by nothing else."""
+    """WI-29: one output per key and input, shown by a proof of 80 bytes, and by nothing else."""
     pair, other = suite.vrf_key_pair(seed("a")), suite.vrf_key_pair(seed("b"))
     proof = pair.prove(b"alpha")
     output = suite.vrf_output(pair.public, b"alpha", proof)
@@ -74,20 +74,20 @@ def test_the_random_function(suite: Suite) -> None:
 
 
 def test_signing_and_random_function_do_not_share_a_key(suite: Suite) -> None:
-    """WI-26: the seeds of a node differ, so its keys do."""
+    """WI-27: the seeds of a node differ, so its keys do."""
     secrets = NodeSecrets.from_root(seed("node"))
     assert suite.key_pair(secrets.signing).public != suite.vrf_key_pair(secrets.vrf).public
 
 
 def test_seeds_have_32_bytes(suite: Suite) -> None:
-    """WI-26: anything else is the caller's mistake."""
+    """WI-27: anything else is the caller's mistake."""
     for use in (suite.key_pair, suite.vrf_key_pair):
         with pytest.raises(ValueError, match="32 bytes"):
             use(b"short")
 
 
 def test_the_random_function_is_the_rfcs() -> None:
-    """WI-35: the real suite answers with the outputs of RFC 9381."""
+    """WI-29: the real suite answers with the outputs of RFC 9381."""
     vectors = json.loads((ROOT / "tests" / "vectors" / "rfc9381_vectors.json").read_text())
     suite = Production("bls")
     suite_3 = [vector for vector in vectors if vector["suite"] == 3]
@@ -100,7 +100,7 @@ def test_the_random_function_is_the_rfcs() -> None:
 
 
 def test_what_was_used_has_a_name() -> None:
-    """WI-35: every record names it; wrappers keep the name of what is inside."""
+    """WI-29: every record names it; wrappers keep the name of what is inside."""
     names = {name: make().name for name, make in MAKERS.items()}
     assert names["real"] == names["cached"] == "Ed25519, ECVRF (libsodium), bls"
     assert names["stand-in"] == names["cached metered"] == "stand-in (keyed BLAKE2b) for Ed25519, ECVRF, bls"
@@ -108,14 +108,14 @@ def test_what_was_used_has_a_name() -> None:
 
 
 def test_there_are_two_schemes() -> None:
-    """WI-25: and no third."""
+    """WI-24: and no third."""
     for make in (quorum_scheme, Production, lambda name: StandIn(MASTER, name)):
         with pytest.raises(ValueError, match="unknown certificate scheme 'rsa'"):
             make("rsa")
 
 
 def test_the_stand_in_cannot_be_forged_with_ones_own_keys() -> None:
-    """WI-35: a key pair holds its own secret only; nothing of it, nor of what was seen, signs for another."""
+    """WI-29: a key pair holds its own secret only; nothing of it, nor of what was seen, signs for another."""
     world = StandIn(MASTER, "bls")
     own, victim = world.key_pair(seed("own")), world.key_pair(seed("victim"))
     assert not hasattr(own, "__dict__")
@@ -129,7 +129,7 @@ def test_the_stand_in_cannot_be_forged_with_ones_own_keys() -> None:
 
 
 def test_the_stand_ins_signatures_can_be_repeated_and_belong_to_their_world() -> None:
-    """WI-35: another master secret is another world; the same one, in any process, is the same world."""
+    """WI-29: another master secret is another world; the same one, in any process, is the same world."""
     world, same, other = StandIn(MASTER, "bls"), StandIn(MASTER, "bls"), StandIn(seed("other"), "bls")
     pair = world.key_pair(seed("a"))
     assert same.verify(pair.public, b"m", pair.sign(b"m"))
@@ -153,7 +153,7 @@ def test_the_stand_ins_signatures_can_be_repeated_and_belong_to_their_world() ->
 
 
 def test_calls_are_counted_and_charged() -> None:
-    """WI-36: each kind of call, with the measured time, per signer where it depends on them."""
+    """WI-30: each kind of call, with the measured time, per signer where it depends on them."""
     meter = Meter()
     suite = Metered(StandIn(MASTER, "bls"), meter)
     pair, vrf, quorum = suite.key_pair(seed("a")), suite.vrf_key_pair(seed("a")), suite.quorum
@@ -179,7 +179,7 @@ def test_calls_are_counted_and_charged() -> None:
 
 
 def test_every_kind_of_both_schemes_has_a_cost() -> None:
-    """WI-36: whole nanoseconds; a remembered signature is not charged."""
+    """WI-30: whole nanoseconds; a remembered signature is not charged."""
     functions = ("sign", "verify", "aggregate", "fast-aggregate-verify", "pop-prove", "pop-verify")
     kinds = {f"{scheme}.{function}" for scheme in ("bls", "ed25519-list") for function in functions}
     assert set(MEASURED) == kinds | {"sign", "verify", "key-check", "vrf-prove", "vrf-verify"}
@@ -213,7 +213,7 @@ def claims_of(suite: Suite, count: int) -> list[batch.Claim]:
 
 
 def test_good_signatures_are_remembered_bad_ones_are_not() -> None:
-    """WI-37: for exactly these bytes."""
+    """WI-28: for exactly these bytes."""
     inner = Counting()
     cached = Cached(inner)
     (public, message, signature), *_ = claims_of(inner, 1)
@@ -229,7 +229,7 @@ def test_good_signatures_are_remembered_bad_ones_are_not() -> None:
 
 
 def test_the_cache_is_bounded() -> None:
-    """WI-37: the oldest is forgotten first, and is verified again."""
+    """WI-28: the oldest is forgotten first, and is verified again."""
     inner = Counting()
     cached = Cached(inner, capacity=3)
     claims = claims_of(inner, 5)
@@ -244,7 +244,7 @@ def test_the_cache_is_bounded() -> None:
 
 @pytest.mark.parametrize("threads", [0, 2])
 def test_a_batch_says_what_single_calls_say(threads: int) -> None:
-    """WI-37: by the built-in map and by an executor's; in order; each distinct claim once; the cache is warm after."""
+    """WI-28: by the built-in map and by an executor's; in order; each distinct claim once; the cache is warm after."""
     inner = Counting()
     cached = Cached(inner)
     claims = claims_of(inner, 50)
@@ -264,7 +264,7 @@ def test_a_batch_says_what_single_calls_say(threads: int) -> None:
 
 
 def test_work_is_handed_over_in_pieces() -> None:
-    """WI-37: the driver's map gets chunks, long against the cost of handing over."""
+    """WI-28: the driver's map gets chunks, long against the cost of handing over."""
     inner = Counting()
     sizes: list[int] = []
 
@@ -281,7 +281,7 @@ def test_work_is_handed_over_in_pieces() -> None:
 
 
 def test_seeds_are_apart() -> None:
-    """WI-26: one per purpose, none of which shows the root or another."""
+    """WI-27: one per purpose, none of which shows the root or another."""
     root = seed("root")
     secrets = NodeSecrets.from_root(root)
     seeds = {secrets.signing, secrets.vrf, secrets.acknowledgement, root, derive(root, "a"), derive(root, "b")}
@@ -294,7 +294,7 @@ def test_seeds_are_apart() -> None:
 
 
 def test_the_chain_of_acknowledgement_seeds_runs_forward() -> None:
-    """WI-26: what follows an erased seed is known from the next one; what came before is not to be had."""
+    """WI-27: what follows an erased seed is known from the next one; what came before is not to be had."""
     first = NodeSecrets.from_root(seed("root")).acknowledgement
     chain = [next_seed(first, epoch) for epoch in range(5)]
     assert chain[0] == first

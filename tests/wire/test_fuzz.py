@@ -1,4 +1,4 @@
-"""WI-3, WI-33: whatever the bytes, nothing but `Rejected`, in time and memory linear in what came in."""
+"""WI-3, WI-34: whatever the bytes, nothing but `Rejected`, in time and memory linear in what came in."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ MASK = 2**64 - 1
 @settings(max_examples=500)
 @given(st.binary(max_size=300))
 def test_random_bytes(data: bytes) -> None:
-    """WI-33: bytes of any kind."""
+    """WI-34: bytes of any kind."""
     one_input(data)
 
 
 @settings(max_examples=500)
 @given(st.sampled_from(sorted(MESSAGES)), st.lists(ANYTHING, max_size=18))
 def test_known_tags_before_anything(tag: int, fields: list[Any]) -> None:
-    """WI-33: well-formed MessagePack of the wrong content."""
+    """WI-34: well-formed MessagePack of the wrong content."""
     one_input(msgpack.packb([tag, *fields], default=lambda number: number & MASK))
 
 
@@ -64,7 +64,7 @@ def test_mutated_encodings(data: bytes, draw: st.DataObject) -> None:
 @settings(max_examples=300)
 @given(st.sampled_from(ENCODINGS), st.sampled_from(ENCODINGS), st.integers(0, 2000), st.integers(0, 2000))
 def test_spliced_encodings(first: bytes, second: bytes, cut: int, join: int) -> None:
-    """WI-33: the head of one message and the tail of another."""
+    """WI-34: the head of one message and the tail of another."""
     one_input(first[:cut] + second[join:])
 
 
@@ -119,7 +119,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("size", [2**10, 2**14, 2**18])
 def test_memory_is_linear_in_what_came_in(name: str, size: int) -> None:
-    """WI-33: at most 40 bytes per byte (a record of two-byte items), however large it says that it is."""
+    """WI-34: at most 40 bytes per byte (a record of two-byte items), however large it says that it is."""
     data = HOSTILE[name](size)
     tracemalloc.start()
     with suppress(Rejected):
@@ -131,7 +131,7 @@ def test_memory_is_linear_in_what_came_in(name: str, size: int) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_the_work_per_message_does_not_depend_on_its_content(name: str) -> None:
-    """WI-33: one pass of the decoder, one of the encoder, one comparison, and a fixed number of calls around them."""
+    """WI-34: one pass of the decoder, one of the encoder, one comparison, and a fixed number of calls around them."""
 
     def calls(size: int) -> int:
         count = 0
@@ -166,7 +166,7 @@ def test_sizes_are_judged_before_anything_is_read(kind: type[Message]) -> None:
 
 @pytest.mark.long
 def test_coverage_guided(tmp_path: Path) -> None:
-    """WI-33: 300,000 inputs that a fuzzer guided by coverage (atheris) grows from the vectors."""
+    """WI-34: 300,000 inputs that a fuzzer guided by coverage (atheris) grows from the vectors."""
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     for number, data in enumerate(ENCODINGS):

@@ -79,7 +79,7 @@ def altered(genesis: Genesis, shard: int = 0, member: int | None = None, **chang
 @pytest.mark.parametrize("scheme", Scheme)
 @pytest.mark.parametrize("real", [False, True], ids=["stand-in", "real"])
 def test_made_written_loaded(scheme: Scheme, real: bool) -> None:
-    """WI-27: canonical order whatever the order of the parts; what is written is loaded again, and its keys hold."""
+    """WI-36: canonical order whatever the order of the parts; what is written is loaded again, and its keys hold."""
     genesis = example(scheme, real=real)
     assert [shard.shard for shard in genesis.shards] == [0, 1]
     assert load_genesis(encode(genesis), MINIMAL) == genesis
@@ -89,7 +89,7 @@ def test_made_written_loaded(scheme: Scheme, real: bool) -> None:
 
 
 def test_first_keys_follow_the_chain_of_seeds() -> None:
-    """WI-26, WI-27: the keys of epochs 0 and 1 are those of the first two seeds of the chain; relays have none."""
+    """WI-27, WI-36: the keys of epochs 0 and 1 are those of the first two seeds of the chain; relays have none."""
     suite = suite_of(Scheme.BLS)
     secrets = NodeSecrets.from_root(some("a"))
     member = make_member(secrets, suite, 2, not_after=FOREVER)
@@ -99,7 +99,7 @@ def test_first_keys_follow_the_chain_of_seeds() -> None:
 
 
 def test_the_name_of_a_network_covers_everything() -> None:
-    """WI-28: any other genesis is another network."""
+    """WI-37: any other genesis is another network."""
     genesis = example()
     others = [
         msgspec.structs.replace(genesis, seed=some("other")),
@@ -113,7 +113,7 @@ def test_the_name_of_a_network_covers_everything() -> None:
 
 
 def test_other_versions_are_refused_whatever_they_hold() -> None:
-    """WI-29: the version stands first, so a later one is told apart although its fields are unknown."""
+    """WI-38: the version stands first, so a later one is told apart although its fields are unknown."""
     data = encode(example())
     assert data[:3] == b"\x97\x7f\x01"
     for other in (data[:2] + b"\x02" + data[3:], b"\x99\x7f\xcc\xc8anything", b"\x91\x7f\xcd\x01\x00"):
@@ -124,14 +124,14 @@ def test_other_versions_are_refused_whatever_they_hold() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\x97", b"\x97\x7f", b"\x97\x7f\xc0", b"\x97\x7f\x01", b"\x97\x7e\x02\x03"])
 def test_what_is_no_genesis(data: bytes) -> None:
-    """WI-29: malformed."""
+    """WI-38: malformed."""
     with pytest.raises(Rejected) as caught:
         load_genesis(data, MINIMAL)
     assert caught.value.code is Code.MALFORMED
 
 
 def test_other_parameters_are_refused() -> None:
-    """WI-29: by the digest."""
+    """WI-38: by the digest."""
     with pytest.raises(Rejected) as caught:
         load_genesis(encode(example()), DEFAULT)
     assert caught.value.code is Code.WRONG_PARAMS
@@ -157,7 +157,7 @@ FIRST = example().shards[0].members
     ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_contradictions(genesis: Genesis, line: str) -> None:
-    """WI-27: the maker raises ValueError, the loader refuses the bytes."""
+    """WI-36: the maker raises ValueError, the loader refuses the bytes."""
     with pytest.raises(ValueError, match=line):
         check(genesis, MINIMAL)
     with pytest.raises(Rejected) as caught:
@@ -166,7 +166,7 @@ def test_contradictions(genesis: Genesis, line: str) -> None:
 
 
 def test_units_enough_to_begin() -> None:
-    """WI-27: four voters with too few units cannot open an epoch."""
+    """WI-36: four voters with too few units cannot open an epoch."""
     suite = suite_of(Scheme.ED25519_LIST)
     poor = [make_shard(0, Scheme.ED25519_LIST, members_of(suite, "a", "b", "c", "d", units=100))]
     with pytest.raises(ValueError, match="400 units, at least 1024"):
@@ -174,7 +174,7 @@ def test_units_enough_to_begin() -> None:
 
 
 def test_a_list_of_signatures_has_a_limit() -> None:
-    """WI-27: more voters than a list in a certificate can hold need BLS."""
+    """WI-36: more voters than a list in a certificate can hold need BLS."""
     suite = suite_of(Scheme.ED25519_LIST)
     crowd = members_of(suite, *(str(number) for number in range(257)))
     with pytest.raises(ValueError, match="257 voters need BLS"):
@@ -201,7 +201,7 @@ def test_a_list_of_signatures_has_a_limit() -> None:
     ids=str,
 )
 def test_parameters_beyond_the_wire(changes: dict[str, int], line: str) -> None:
-    """WI-27: caps are the protocol's; a network cannot ask for messages that nobody would read."""
+    """WI-36: caps are the protocol's; a network cannot ask for messages that nobody would read."""
     params = replace(DEFAULT, **changes)
     genesis = msgspec.structs.replace(example(), params_digest=params.digest())
     with pytest.raises(ValueError, match=line):
@@ -212,7 +212,7 @@ def test_parameters_beyond_the_wire(changes: dict[str, int], line: str) -> None:
 
 @pytest.mark.parametrize("scheme", Scheme)
 def test_bad_keys(scheme: Scheme) -> None:
-    """WI-20, WI-23: keys off the curve, and keys without proof of possession, name their member."""
+    """WI-22, WI-25: keys off the curve, and keys without proof of possession, name their member."""
     suite = suite_of(scheme, real=True)
     genesis = example(scheme, real=True)
     keys = [member.acknowledgement_keys for member in genesis.shards[0].members if member.acknowledgement_keys]
@@ -229,14 +229,14 @@ def test_bad_keys(scheme: Scheme) -> None:
 
 
 def test_the_suite_must_be_of_the_shards_scheme() -> None:
-    """WI-27: the scheme is fixed in genesis; a node with another one does not start."""
+    """WI-36: the scheme is fixed in genesis; a node with another one does not start."""
     shard: GenesisShard = example().shards[0]
     with pytest.raises(ValueError, match="uses ed25519-list, the suite bls"):
         check_keys(example(), shard, suite_of(Scheme.BLS))
 
 
 def test_greetings() -> None:
-    """WI-29: the first message of a connection tells strangers apart, each with its own code."""
+    """WI-38: the first message of a connection tells strangers apart, each with its own code."""
     genesis = example()
     network, digest = network_id(genesis), genesis.params_digest
     own = hello(genesis, 1)

@@ -82,7 +82,7 @@ class World:
 
 @pytest.fixture(params=["real", "stand-in"])
 def world(request: pytest.FixtureRequest) -> World:
-    """WI-35: the intake cannot tell the real suite from the stand-in."""
+    """WI-29: the intake cannot tell the real suite from the stand-in."""
     return World(Production("bls") if request.param == "real" else StandIn(bytes(32), "bls"))
 
 
@@ -91,7 +91,7 @@ def refused(code: Code) -> AbstractContextManager[pytest.ExceptionInfo[Rejected]
 
 
 def test_an_event(world: World) -> None:
-    """WI-9, WI-30: signed by its creator, with the payload that was signed."""
+    """WI-9, WI-31: signed by its creator, with the payload that was signed."""
     event = world.event()
     assert world.intake.event(event) == Verified(event)
 
@@ -119,7 +119,7 @@ def test_another_payload(world: World) -> None:
 
 
 def test_strangers(world: World) -> None:
-    """WI-31: a signing key is known by the member's identity; there is none for a stranger."""
+    """WI-32: a signing key is known by the member's identity; there is none for a stranger."""
     stranger = world.suite.key_pair(some("stranger"))
     event = world.event(creator=NodeId(stranger.public))
     with refused(Code.NOT_A_MEMBER):
@@ -127,7 +127,7 @@ def test_strangers(world: World) -> None:
 
 
 def test_a_renewed_key(world: World) -> None:
-    """WI-31: after a renewal the member signs with its new key, and the old one is no longer taken."""
+    """WI-32: after a renewal the member signs with its new key, and the old one is no longer taken."""
     renewed = world.suite.key_pair(some("renewed"))
     old = world.event()
     world.keys[NodeId(world.member.public)] = renewed.public
@@ -141,7 +141,7 @@ SIGNED = [each for each in SAMPLES if isinstance(each, Signed)]
 
 @pytest.mark.parametrize("sample", SIGNED, ids=lambda sample: type(sample).__name__)
 def test_every_signed_type(world: World, sample: Signed) -> None:
-    """WI-8, WI-32: good with its own signature; refused, nobody named, with another's, in another place, or cut."""
+    """WI-8, WI-33: good with its own signature; refused, nobody named, with another's, in another place, or cut."""
     named = msgspec.structs.replace(sample, **{sample.SIGNER: world.member.public})
     good = sign(named, world.member)
     assert world.intake.signed(good) == Verified(good)
@@ -159,7 +159,7 @@ def test_every_signed_type(world: World, sample: Signed) -> None:
 
 
 def test_a_header(world: World) -> None:
-    """WI-10, WI-31: version, network and shard; acceptance is not judged here."""
+    """WI-10, WI-32: version, network and shard; acceptance is not judged here."""
     assert world.intake.header(HEADER).value == HEADER
     for changes, code in (
         ({"version": 2}, Code.WRONG_VERSION),
@@ -182,7 +182,7 @@ def test_a_leaders_signature(world: World) -> None:
 
 
 def test_a_transfer(world: World) -> None:
-    """WI-30: from bytes, once."""
+    """WI-31: from bytes, once."""
     verified = world.intake.transaction(world.transaction(Transfer(some_id("recipient"), 5)))
     assert verified.transaction.operation == Transfer(some_id("recipient"), 5)
 
@@ -196,7 +196,7 @@ def test_a_transfer(world: World) -> None:
     ],
 )
 def test_a_transfer_made_for_elsewhere(world: World, changes: dict[str, object], code: Code) -> None:
-    """WI-31: network and shard stand in what is signed, and a client's mistake has its own code."""
+    """WI-32: network and shard stand in what is signed, and a client's mistake has its own code."""
     with refused(code):
         world.intake.transaction(world.transaction(Transfer(some_id("recipient"), 5), **changes))
 
@@ -214,7 +214,7 @@ def test_a_transfer_signed_in_another_domain(world: World) -> None:
 
 
 def test_an_order_of_the_authority(world: World) -> None:
-    """WI-20, WI-31: the authority's signature, and keys that may be registered."""
+    """WI-22, WI-32: the authority's signature, and keys that may be registered."""
     vrf_key = world.suite.vrf_key_pair(some("vrf")).public
 
     def ordered(identity: bytes, signer: KeyPair) -> bytes:
@@ -227,7 +227,7 @@ def test_an_order_of_the_authority(world: World) -> None:
 
 
 def test_an_order_that_registers_a_bad_key() -> None:
-    """WI-20: a key that is no point of the prime-order subgroup is never registered."""
+    """WI-22: a key that is no point of the prime-order subgroup is never registered."""
     world = World(Production("bls"))
     admit = encode(Admit(NodeId(b"\1" + bytes(31)), Kind.VEHICLE, some("vrf"), Micros(10**12), Hash(bytes(32))))
     order = Order(admit, world.authority.sign(order_preimage(NETWORK, SHARD, admit)))
@@ -236,7 +236,7 @@ def test_an_order_that_registers_a_bad_key() -> None:
 
 
 def test_a_position_and_its_witnesses(world: World) -> None:
-    """WI-31: each witness's signature is judged by the key that stands beside it."""
+    """WI-32: each witness's signature is judged by the key that stands beside it."""
     position = encode(Position(NodeId(world.member.public), Micros(5), 1, 2, 3, 4))
     message = witness_preimage(NETWORK, SHARD, position)
     good = Witness(NodeId(world.other.public), world.other.public, world.other.sign(message))
@@ -247,7 +247,7 @@ def test_a_position_and_its_witnesses(world: World) -> None:
 
 
 def test_an_announced_key(world: World) -> None:
-    """WI-23: with the proof that its owner holds the secret."""
+    """WI-25: with the proof that its owner holds the secret."""
     quorum = world.suite.quorum
     public, possession = quorum.public_of(some("ack")), quorum.pop_prove(some("ack"))
     world.intake.transaction(world.transaction(AcknowledgementKey(3, public, possession)))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from bac.errors import Rejected
-from bac.types import Height
+from bac.genesis import Genesis
+from bac.types import Height, Units
 from bac.wire import block, claims, event, evidence, header, sync, transfer, votes
 from bac.wire.codec import Message, decode, encode
-from bac.wire.registry import ITEMS, MESSAGES, decode_item, decode_message
+from bac.wire.registry import ITEMS, MESSAGES, decode_item, decode_message, tag_of
 from tests.wire.samples import (
     ACKNOWLEDGEMENT,
     BOUNDARY,
@@ -20,6 +22,7 @@ from tests.wire.samples import (
     CLAIM_LIST,
     EVENT_HEADER,
     HEADER,
+    INCLUSION,
     LIST_CERTIFICATE,
     NEW_VIEW,
     PROOF,
@@ -134,6 +137,26 @@ def test_evidence_takes_acknowledgements_alone_or_in_certificates() -> None:
     refused(evidence.DoubleAcknowledgement(7, 3, ACKNOWLEDGEMENT, CERTIFICATE, ()))
 
 
+def test_the_largest_electorate_fits() -> None:
+    """WI-5: thousands of voters, each with the longest keys, are within the caps of what lists them."""
+    states = tuple(
+        msgspec.structs.replace(STATE, clock_us=2**62, identity=some_id(str(n))) for n in range(votes.VOTERS_MAX)
+    )
+    new_view = votes.NewView(states, msgspec.structs.replace(CERTIFICATE, signers=b"\1" * 1024))
+    assert decode_item(encode(new_view)) == new_view
+    opening = evidence.FalseOpening(7, 3, CERTIFICATE, HEADER, encode(new_view), INCLUSION)
+    assert decode_item(encode(opening)) == opening
+    electors = tuple(block.Elector(some_id(str(n)), some("key", 48), Units(2**16)) for n in range(votes.VOTERS_MAX))
+    leaders = tuple(block.Leader(some_id(str(n)), 2**16) for n in range(block.LEADERS_MAX))
+    path = (msgspec.structs.replace(HEADER, boundary=BOUNDARY),) * block.PATH_MAX
+    record = block.BoundaryRecord(msgspec.structs.replace(PROOF, path=path), electors, leaders)
+    assert decode_item(encode(record)) == record
+    listed = tuple(some_hash(str(n)) for n in range(claims.CLAIMS_MAX))
+    claim_list = msgspec.structs.replace(CLAIM_LIST, claims=listed)
+    announced = votes.StateAnnouncement(STATE, LIST_CERTIFICATE, claim_list)
+    assert decode_message(encode(announced)) == announced
+
+
 def test_a_proof_has_at_least_the_header_that_it_proves() -> None:
     """WI-18: and at most as many as a path may have."""
     refused(msgspec.structs.replace(PROOF, path=()))
@@ -142,12 +165,13 @@ def test_a_proof_has_at_least_the_header_that_it_proves() -> None:
 
 
 def test_questions_and_answers_are_bounded() -> None:
-    """WI-34: every question is small, and no answer exceeds a mebibyte but those that hold whole electorates."""
+    """WI-20: every question is small, and no answer exceeds a mebibyte but those that hold whole electorates."""
     questions = (transfer.BodyPull, transfer.StatePull, sync.EventRequest, sync.TipPull, sync.EnvelopePull,
                  sync.RecordPull, sync.Hello)  # fmt: skip
     assert all(kind.CAP <= 2**16 for kind in questions)
     above = {kind for kind in MESSAGES.values() if kind.CAP > 2**20}
-    assert above == {block.Body, block.BoundaryRecord, block.ItemProof, evidence.FalseOpening}
+    assert above == {block.Body, block.BoundaryRecord, block.ItemProof, votes.NewView, evidence.FalseOpening}
+    assert all(kind.CAP <= event.ITEM_BYTES_MAX for kind in ITEMS.values())
     largest = sync.EventRequest(3, tuple(some_hash(str(each)) for each in range(sync.IDS_MAX)))
     assert decode_message(encode(largest)) == largest
     refused(sync.EventRequest(3, ()))
@@ -156,10 +180,23 @@ def test_questions_and_answers_are_bounded() -> None:
 
 
 def test_bodies_travel_in_chunks() -> None:
-    """WI-22: each chunk, full and with the largest numbers, is within its cap."""
+    """WI-21: each chunk, full and with the largest numbers, is within its cap."""
     chunk = transfer.BodyChunk(
         some_hash("header"), block.BODY_BYTES_MAX, block.BODY_BYTES_MAX, bytes(transfer.CHUNK_BYTES)
     )
     assert len(encode(chunk)) <= transfer.BodyChunk.CAP
     state = transfer.StateChunk(some_hash("root"), bytes(2**18))
     assert len(encode(state)) <= transfer.StateChunk.CAP
+
+
+def test_the_specification_lists_every_message() -> None:
+    """WI-5: tag, type, cap, whether it is an item, and the fields in order."""
+    text = (Path(__file__).parent.parent.parent / "docs" / "spec" / "wire.md").read_text()
+    listed = [
+        [cell.strip(" `") for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")
+    ]
+    kinds: list[tuple[int, type[Message]]] = [*sorted(MESSAGES.items()), (tag_of(Genesis), Genesis)]
+    assert listed[1:] == [
+        [str(tag), kind.__name__, str(kind.CAP), "yes" if tag in ITEMS else "", ", ".join(kind.__struct_fields__)]
+        for tag, kind in kinds
+    ]

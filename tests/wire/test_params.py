@@ -1,4 +1,4 @@
-"""WI-38: parameters are whole numbers with a reason, one text, one digest."""
+"""WI-35: parameters are whole numbers with a reason, one text, one digest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bac.params import DEFAULT, MINIMAL, PRESETS, SECOND, Params, rows
 
 
 def test_every_parameter_has_unit_formula_and_reason() -> None:
-    """WI-38: the table that people read names all of them."""
+    """WI-35: the table that people read names all of them."""
     table = rows(DEFAULT)
     assert [name for name, *_ in table] == [field.name for field in fields(Params)]
     assert all(unit and formula and reason for _, _, unit, formula, reason in table)
@@ -20,7 +20,7 @@ def test_every_parameter_has_unit_formula_and_reason() -> None:
 
 
 def test_the_values_that_the_protocol_fixes() -> None:
-    """WI-38: the preset `default` is the protocol's."""
+    """WI-35: the preset `default` is the protocol's."""
     assert DEFAULT == Params() == PRESETS["default"]
     assert (DEFAULT.max_units, DEFAULT.duties_per_epoch, DEFAULT.max_leaders) == (2**16, 8, 32)
     assert DEFAULT.primary_weight + DEFAULT.candidate_weight == 100
@@ -33,13 +33,13 @@ def test_the_values_that_the_protocol_fixes() -> None:
 
 @pytest.mark.parametrize("params", PRESETS.values(), ids=PRESETS)
 def test_text_and_back(params: Params) -> None:
-    """WI-38: one text per set of parameters, and the digest is of that text."""
+    """WI-35: one text per set of parameters, and the digest is of that text."""
     assert Params.from_text(params.text()) == params
     assert all(line.isascii() and line.count("=") == 1 for line in params.text().splitlines())
 
 
 def test_each_parameter_is_in_the_digest() -> None:
-    """WI-38: nodes that differ in any value differ in the digest."""
+    """WI-35: nodes that differ in any value differ in the digest."""
     roomy = replace(DEFAULT, seed_rounds=10)  # so that every value can move by one
     digests = {DEFAULT.digest(), MINIMAL.digest(), roomy.digest()}
     tried = 0
@@ -82,7 +82,7 @@ def test_each_parameter_is_in_the_digest() -> None:
     ids=str,
 )
 def test_contradictions_are_refused(changes: dict[str, Any], line: str) -> None:
-    """WI-38: with the line that says which."""
+    """WI-35: with the line that says which."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011 (the line is compared below)
         replace(DEFAULT, **changes)
     assert line in str(caught.value)
@@ -94,6 +94,6 @@ def test_contradictions_are_refused(changes: dict[str, Any], line: str) -> None:
      DEFAULT.text().replace("65536", "65_536"), DEFAULT.text().replace("max_units", "units"), "=\n", "a=b=c\n"],
 )  # fmt: skip
 def test_other_texts_are_refused(text: str) -> None:
-    """WI-38: the text is canonical."""
+    """WI-35: the text is canonical."""
     with pytest.raises(ValueError, match="text of parameters"):
         Params.from_text(text)

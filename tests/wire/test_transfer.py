@@ -1,4 +1,4 @@
-"""WI-22: bodies in chunks."""
+"""WI-21: bodies in chunks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PEER = some_id("peer")
 @settings(max_examples=30)
 @given(st.integers(1, 4 * CHUNK_BYTES + 2))
 def test_a_body_arrives_piece_by_piece(size: int) -> None:
-    """WI-22: each piece is a message within its cap; a repeated or early piece changes nothing."""
+    """WI-21: each piece is a message within its cap; a repeated or early piece changes nothing."""
     body = some("body", size)
     assembly = Assembly(HASH, PEER)
     pieces = 0
@@ -36,7 +36,7 @@ def test_a_body_arrives_piece_by_piece(size: int) -> None:
 
 
 def test_a_whole_body() -> None:
-    """WI-22: the assembled bytes are the encoding of the body."""
+    """WI-21: the assembled bytes are the encoding of the body."""
     body = Body(tuple(some(str(each), 1000) for each in range(300)))
     assembly = Assembly(HASH, PEER)
     data = encode(body)
@@ -46,7 +46,7 @@ def test_a_whole_body() -> None:
 
 
 def test_nothing_to_cut() -> None:
-    """WI-22: a pull beyond the end is the asker's fault, and the answerer does not answer it."""
+    """WI-21: a pull beyond the end is the asker's fault, and the answerer does not answer it."""
     for offset in (-1, 5, 6):
         with pytest.raises(ValueError, match="has nothing at"):
             cut(HASH, b"12345", offset)
@@ -63,7 +63,7 @@ def test_nothing_to_cut() -> None:
     ids=["another body", "another total", "beyond the end", "too large"],
 )
 def test_pieces_that_do_not_fit_are_the_peers_fault(changes: dict[str, object], code: Code) -> None:
-    """WI-22: all pieces come from one peer, so it is known whom to blame; what was there stays."""
+    """WI-21: all pieces come from one peer, so it is known whom to blame; what was there stays."""
     body = some("body", 200_000)
     assembly = Assembly(HASH, PEER, cap=300_000)
     assert assembly.add(cut(HASH, body, 0)) is None
@@ -74,7 +74,7 @@ def test_pieces_that_do_not_fit_are_the_peers_fault(changes: dict[str, object], 
 
 
 def test_memory_grows_with_what_arrived() -> None:
-    """WI-22: an announced size alone takes no room."""
+    """WI-21: an announced size alone takes no room."""
     assembly = Assembly(HASH, PEER)
     assembly.add(BodyChunk(HASH, 0, BODY_BYTES_MAX, b"x"))
     assert assembly.pull().offset == 1
