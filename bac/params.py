@@ -158,6 +158,8 @@ class Params:
             "view_timeout_us <= view_timeout_max_us": self.view_timeout_us <= self.view_timeout_max_us,
             "view_doublings_max <= 20": self.view_doublings_max <= 20,
             "fees <= 100 %": fees <= 100,
+            "acknowledgement_keys_ahead <= 64": self.acknowledgement_keys_ahead <= 64,
+            "answers_kept <= 64": self.answers_kept <= 64,
         }
 
     def text(self) -> str:

@@ -40,12 +40,15 @@ def transfer(step: Step, operation: Transfer) -> None:
 
 def leave(step: Step, _: Leave) -> None:
     """Ends the sender's membership."""
-    end_membership(step, step.sender, _registered(step), Standing.LEAVING)
+    end_membership(step, step.sender, _registered(step, Standing.PRESENT), Standing.LEAVING)
 
 
 def announce_key(step: Step, operation: AcknowledgementKey) -> None:
-    """Takes an acknowledgement key for an epoch far enough ahead to count, and not too far."""
-    member = _registered(step)
+    """Takes an acknowledgement key for an epoch far enough ahead to count, and not too far.
+
+    Also of who is leaving: where too few voters would remain, that may take a while.
+    """
+    member = _registered(step, Standing.PRESENT, Standing.LEAVING)
     nearest = step.block.epoch + step.params.acknowledgement_key_lead
     farthest = step.block.epoch + step.params.acknowledgement_keys_ahead
     if not nearest <= operation.epoch <= farthest:
@@ -101,11 +104,11 @@ def _is_present(step: Step, member: Member | None) -> bool:
     return standing_at(member, step.block.epoch) is Standing.PRESENT
 
 
-def _registered(step: Step) -> Member:
+def _registered(step: Step, *standings: Standing) -> Member:
     member = step.draft.member(step.sender)
     if member is None:
         raise Rejected(Code.NOT_A_MEMBER, "only members can do this")
-    if member.standing is not Standing.PRESENT:
+    if member.standing not in standings:
         raise Rejected(Code.MEMBERSHIP_ENDED, "the membership has ended")
     return member
 

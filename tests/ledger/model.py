@@ -197,10 +197,10 @@ class Model:
                 self.books.balances[sender] -= amount
                 self.credit(recipient, amount)
             case Leave() as leave:
-                self.must_be_registered(sender)
+                self.must_be_registered(sender, "present")
                 self.end(block, sender, leave)
             case AcknowledgementKey(epoch) as key:
-                self.must_be_registered(sender)
+                self.must_be_registered(sender, "present", "leaving")
                 nearest = block.epoch + self.params.acknowledgement_key_lead
                 farthest = block.epoch + self.params.acknowledgement_keys_ahead
                 refuse(not nearest <= epoch <= farthest, Code.EPOCH_OUT_OF_RANGE)
@@ -270,9 +270,9 @@ class Model:
             return False
         return self.not_after(identity) >= block.time_us
 
-    def must_be_registered(self, identity: bytes) -> None:
+    def must_be_registered(self, identity: bytes, *standings: str) -> None:
         refuse(identity not in self.books.register, Code.NOT_A_MEMBER)
-        refuse(self.standing(identity, 2**62) != "present", Code.MEMBERSHIP_ENDED)
+        refuse(self.standing(identity, 2**62) not in standings, Code.MEMBERSHIP_ENDED)
 
     def must_not_be_revoked(self, identity: bytes) -> None:
         refuse(identity not in self.books.register, Code.NOT_A_MEMBER)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bac.errors import Code, Rejected
-from bac.ledger.disclosure import Entry, Fork, Pruned, Sealed, StateProof, Stub, disclose, prove
+from bac.ledger.disclosure import VALUE_BYTES_MAX, Entry, Fork, Pruned, Sealed, StateProof, Stub, disclose, prove
+from bac.ledger.records import Account, AnnouncedKey, Answer, Keys, Member, Standing, pack
 from bac.ledger.snapshot import Chunk, Restoration, check_chunk, cut_chunk
 from bac.ledger.trie import FIRST_PATH, Trie, path_of
+from bac.params import DEFAULT
 from bac.wire.codec import decode, encode
+from bac.wire.transactions import Kind
 from tests.ledger.test_trie import KEYS, drawn
+from tests.ledger.world import FOREVER, hash_number
 
 CONTENT = drawn(7, 400)
 TRIE = Trie().updated(dict(CONTENT))
@@ -182,3 +187,38 @@ def test_chunks_of_any_state_and_size(seed: int, size: int) -> None:
     while restoration.wanted is not None:
         restoration.add(cut_chunk(trie, restoration.wanted, size))
     assert restoration.trie().root == trie.root
+
+
+def test_records_fit_the_bound_of_a_value() -> None:
+    """LE-7: the largest account and the largest member that the parameters allow."""
+    longest = max(Code, key=len)
+    account = Account(2**63 - 1, 2**63 - 1, tuple(Answer(hash_number(1), longest) for _ in range(64)))
+    keys = Keys(2**40, bytes(32), bytes(32), FOREVER, hash_number(1))
+    announced = tuple(AnnouncedKey(2**40, 2**40, bytes(48)) for _ in range(66))
+    member = Member(Kind.VEHICLE, 2**40, Standing.PRESENT, 2**40, (keys,) * 16, announced)
+    assert max(len(pack(account)), len(pack(member))) < VALUE_BYTES_MAX
+    for name in ("answers_kept", "acknowledgement_keys_ahead"):
+        assert getattr(replace(DEFAULT, **{name: 64}), name) == 64
+        with pytest.raises(ValueError, match=name):
+            replace(DEFAULT, **{name: 65})
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 3000), st.integers(0, 255), st.integers(0, 3000))
+def test_no_bent_chunk_passes(place: int, byte: int, end: int) -> None:
+    """LE-6, LE-7: whatever the bytes, the entries are those of the range that it names, or it is rejected."""
+    good = encode(cut_chunk(TRIE, size=1500))
+    bent = bytearray(good)
+    bent[place % len(good)] = byte
+    for received in (bytes(bent), good[:end]):
+        try:
+            chunk = decode(Chunk, received)
+            entries = check_chunk(chunk, TRIE.root)
+        except Rejected:
+            continue
+        inside = {
+            key: value
+            for key, value in CONTENT.items()
+            if chunk.start <= path_of(key) and (not chunk.end or path_of(key) < chunk.end)
+        }
+        assert dict(entries) == inside

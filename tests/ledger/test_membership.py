@@ -271,6 +271,16 @@ def test_who_leaves_is_shown_as_leaving() -> None:
     assert world.one(signed(who(9), 0, Leave(), fee=0)) == rejected(Code.NOT_A_MEMBER)
 
 
+def test_who_leaves_goes_on_announcing_keys() -> None:
+    """LE-18: it may have to stay where too few voters would remain."""
+    world = World()
+    world.epoch = 3
+    world.block(signed(who(1), 0, Leave(), fee=0))
+    assert world.one(announce(1, 1, 16)) == APPLIED
+    world.epoch = 4
+    assert world.one(announce(1, 2, 17)) == APPLIED
+
+
 def test_a_renewal_in_time_takes_a_leaving_back() -> None:
     """LE-24: in the epoch of the leaving nothing is lost; afterwards one comes back as an arrival."""
     world = World()
