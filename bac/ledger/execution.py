@@ -183,11 +183,14 @@ class Ledger:
 
 
 def in_nonce_order(transactions: Sequence[VerifiedTransaction]) -> list[VerifiedTransaction]:
-    """The transactions in the order of execution: each once; the places of one sender are filled in nonce order."""
+    """The transactions in the order of execution: each once; the places of one sender are filled in nonce order.
+
+    Of one sender *and key*: whoever signs with a key of its own in another's name moves nothing of the other.
+    """
     ordered = list({each.id: each for each in transactions}.values())
-    places: dict[NodeId, list[int]] = {}
+    places: dict[tuple[NodeId, bytes], list[int]] = {}
     for place, each in enumerate(ordered):
-        places.setdefault(each.transaction.sender, []).append(place)
+        places.setdefault((each.transaction.sender, each.transaction.key), []).append(place)
     for own in places.values():
         if len(own) > 1:
             by_nonce = sorted((ordered[place] for place in own), key=lambda each: each.transaction.nonce)

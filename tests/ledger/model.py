@@ -140,12 +140,12 @@ class Model:
         return results
 
     def sequence(self, body: list[VerifiedTransaction]) -> list[VerifiedTransaction]:
-        """Each once; every place goes to the sender who had it, and its lowest nonce not yet taken."""
+        """Each once; every place goes to the sender and key that had it, and their lowest nonce not yet taken."""
         once = [each for place, each in enumerate(body) if each.id not in [other.id for other in body[:place]]]
         left = list(once)
         sequence = []
         for place in once:
-            own = [each for each in left if each.transaction.sender == place.transaction.sender]
+            own = [each for each in left if signer(each) == signer(place)]
             lowest = min(own, key=lambda each: each.transaction.nonce)
             left.remove(lowest)
             sequence.append(lowest)
@@ -306,6 +306,10 @@ class Model:
                     self.books.balances[identity] += amount
                     paid += amount
         self.books.burnt += fees - paid
+
+
+def signer(verified: VerifiedTransaction) -> tuple[bytes, bytes]:
+    return verified.transaction.sender, verified.transaction.key
 
 
 def refuse(condition: bool, code: Code) -> None:

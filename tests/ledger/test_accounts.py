@@ -74,6 +74,17 @@ def test_transactions_of_one_account_apply_in_nonce_order() -> None:
     assert all(receipt.outcome is Outcome.APPLIED for receipt in receipts)
 
 
+def test_nobody_moves_anothers_transaction_with_a_key_of_its_own() -> None:
+    """LE-12."""
+    world = World()
+    genuine, other = pay(1, 0, 2, COIN), pay(3, 0, 2, COIN)
+    world.block(genuine)
+    genuine = pay(1, 1, 2, COIN)
+    forged = pay(1, 0, 9, COIN, key=who(9))
+    receipts = world.block(genuine, other, forged)
+    assert [receipt.transaction for receipt in receipts] == [genuine.id, other.id, forged.id]
+
+
 def test_any_order_of_the_body_gives_one_account_the_same_answers() -> None:
     """LE-12."""
     transactions = [pay(1, nonce, 2, COIN) for nonce in range(4)]
