@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,7 @@ class Event:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class OrderedEvent:
+class OrderedEvent(NamedTuple):
     """An event with its place in the total order: the round that received it and its consensus time in µs."""
 
     event: Event

@@ -164,21 +164,25 @@ class Graph:
         return branch
 
     def _inherit(self, node: Node, self_parent: Node | None, others: list[Node]) -> None:
-        inherited = (-1,) * len(self.chains) if self_parent is None else self.widened(self_parent.tips)
+        width = len(self.chains)
+        tips = [-1] * width if self_parent is None else list(self_parent.tips)
         forked = 0 if self_parent is None else self_parent.forked
-        for other in others:
-            theirs = self.widened(other.tips)
-            inherited = tuple([a if a > b else b for a, b in zip(inherited, theirs)])  # noqa: B905  # hot
-            forked |= other.forked
-        tips = list(inherited)
+        for parent in others:
+            forked |= parent.forked
+            theirs: Sequence[int] = parent.tips
+            if len(tips) != len(theirs):
+                tips, theirs = list(self.widened(tips)), self.widened(theirs)
+            tips = [a if a > b else b for a, b in zip(tips, theirs)]  # noqa: B905  # equal lengths, and hot
+        if len(tips) != width:
+            tips = list(self.widened(tips))
         tips[node.branch] = node.seq
         node.tips = tuple(tips)
         node.forked = forked | self._newly_caught(tips, forked) if self.branches_of else forked
 
-    def widened(self, tips: tuple[int, ...]) -> tuple[int, ...]:
+    def widened(self, tips: Sequence[int]) -> Sequence[int]:
         """`tips` with an entry for every branch known now."""
         lacking = len(self.chains) - len(tips)
-        return tips + (-1,) * lacking if lacking else tips
+        return (*tips, *(-1,) * lacking) if lacking else tips
 
     def _newly_caught(self, tips: Sequence[int], known: int) -> int:
         caught = 0

@@ -47,13 +47,11 @@ class Order:
         column, time_us = node.branch, node.event.time_us
         received, pending = self.received, self.pending
         pending[column].append([None] * len(pending))
-        known = [-1] * len(pending) if self_parent is None else self.graph.widened(self_parent.tips)
-        for branch, (old, new) in enumerate(zip(known, node.tips)):  # noqa: B905  # equal by construction, and hot
-            if new > old:
-                first = received[branch]
-                if new >= first:
-                    for times in pending[branch][old + 1 - first if old >= first else 0 : new + 1 - first]:
-                        times[column] = time_us
+        known = (-1,) * len(pending) if self_parent is None else self.graph.widened(self_parent.tips)
+        for branch, (old, new) in enumerate(zip(known, node.tips)):  # noqa: B905  # equal lengths, and hot
+            if new > old and new >= (first := received[branch]):
+                for times in pending[branch][old + 1 - first if old >= first else 0 : new + 1 - first]:
+                    times[column] = time_us
 
     def close(self) -> list[OrderedEvent]:
         """Closes as many rounds as are decided. Returns the newly ordered events, in order."""

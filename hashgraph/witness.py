@@ -42,9 +42,10 @@ class Lanes:
 
     def ones(self, count: int) -> int:
         """A 1 in each of the first `count` lanes."""
-        while len(self._ones) <= count:
-            self._ones.append(self._ones[-1] | self.lane(len(self._ones) - 1))
-        return self._ones[count]
+        known = self._ones
+        while len(known) <= count:
+            known.append(known[-1] | self.lane(len(known) - 1))
+        return known[count]
 
     def at_least(self, sums: int, bound: int, count: int) -> int:
         """A 1 in each of the first `count` lanes whose sum is `bound` or more; sums are at most the total weight."""
@@ -137,16 +138,18 @@ class Rounds:
 
     def _inherit(self, self_parent: Node | None, others: list[Node]) -> tuple[int, int, int]:
         """The highest round of the parents, and the witnesses of it and of the one before that are ancestors."""
-        parents = others if self_parent is None else [self_parent, *others]
-        level = max([parent.round for parent in parents], default=1)
-        ones = before = 0
-        for parent in parents:
-            if parent.round == level:
+        level = ones = before = 0
+        for parent in others if self_parent is None else (self_parent, *others):
+            number = parent.round
+            if number == level:
                 ones |= parent.ones
                 before |= parent.before
-            elif parent.round == level - 1:
+            elif number > level:
+                before = parent.before | ones if number == level + 1 else parent.before
+                level, ones = number, parent.ones
+            elif number == level - 1:
                 before |= parent.ones
-        return level, ones, before
+        return level or 1, ones, before
 
     def open(self, number: int) -> Round:
         """Begins a round that has no event yet."""
@@ -167,7 +170,8 @@ class Rounds:
             sums += self._sum_of_forkers(node, current)
         del table[node.seq]
         strong = self.lanes.at_least(sums, self.graph.supermajority, len(current.witnesses))
-        strong &= ~self.lanes_caught(node, current)
+        if node.forked:
+            strong &= ~self.lanes_caught(node, current)
         if strong.bit_count() < self._fewest:
             return False
         if self._is_even:
