@@ -4,7 +4,7 @@ Anybody may bring an order in; what counts is the authority's signature, judged 
 in twice to a second effect: an admission needs an identity never admitted, a renewal must end later than what it
 renews, a revocation is final, a restart names its parent block, and issues are counted.
 
-Source: docs/spec/ledger.md LE-16, LE-17.
+Source: docs/spec/ledger.md LE-16, LE-25.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Fees: what a transaction must offer at least, and who gets what a block has taken in.
 
-Source: docs/spec/ledger.md LE-19, LE-20; the split is that of the BAC paper (primary, candidate primaries, consensus
+Source: docs/spec/ledger.md LE-19; the split is that of the BAC paper (primary, candidate primaries, consensus
 nodes), with the remainder burnt.
 """
 

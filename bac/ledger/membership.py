@@ -10,7 +10,7 @@ question is asked *for an epoch e* and answered from the marks:
 
 What genesis registers is exempt from all leads.
 
-Source: docs/spec/ledger.md LE-21 to LE-25.
+Source: docs/spec/ledger.md LE-21 to LE-24.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A handler checks and writes; `Rejected` undoes whatever it wrote. Signatures were judged where the bytes came in.
 
-Source: docs/spec/ledger.md LE-14 to LE-18.
+Source: docs/spec/ledger.md LE-15, LE-17, LE-18, LE-26.
 """
 
 from __future__ import annotations

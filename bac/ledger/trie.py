@@ -17,7 +17,7 @@ each node on several changed paths is made and hashed once per block.
 Sixteen children per branch, measured on 500 changes of 100,000 entries: 8 µs per change and 1.8 kB of digests per
 proof; four children take 11 µs and 0.8 kB, two 22 µs and 0.5 kB. Everybody executes every block, and proofs are few.
 
-Sources: docs/spec/ledger.md LE-1 to LE-4; the collapse of lone entries is that of the Jellyfish Merkle tree (Gao,
+Sources: docs/spec/ledger.md LE-2 to LE-4; the collapse of lone entries is that of the Jellyfish Merkle tree (Gao,
 Hu, Wu 2021), the bitmap that of hash array mapped tries (Bagwell 2001).
 """
 
