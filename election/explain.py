@@ -38,3 +38,11 @@ def explain(standing: Standing, evidence: Evidence, epoch: Epoch, params: Reputa
             shares.append((cause, reached - level))
         level = reached
     return Explanation(standing.units, after, tuple(shares))
+
+
+def clipped(explanation: Explanation, level_before: int, level_after: int) -> Explanation:
+    """The same for the units that vote: clipped in the electorates before and after (`election.electorate`)."""
+    before, after = min(explanation.before, level_before), min(explanation.after, level_after)
+    share = (after - before) - (explanation.after - explanation.before)
+    shares = explanation.shares + (((Cause.CLIPPING, share),) if share else ())
+    return Explanation(before, after, shares)

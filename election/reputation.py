@@ -40,7 +40,7 @@ from election.standing import SCALE, Epoch, Evidence, Formula, ReputationParams,
 
 
 class Cause(enum.Enum):
-    """Why units change: the steps of an epoch's evaluation, in the order in which they are applied."""
+    """Why units change: the steps of an epoch's evaluation in the order in which they are applied, then clipping."""
 
     RELEASED = "what cap and limits held back before"
     DECAY = "decay of old evidence"
@@ -49,10 +49,12 @@ class Cause(enum.Enum):
     LATE = "duties done late"
     DOUBT = "doubtful conduct"
     ENDOWMENT = "decay of the endowment"
+    PROBATION = "probation: duties do not count yet"
     PROOF = "proven fault"
     ROUNDING = "rounding to 2^-16"
     CAP = "cap at the most units that one identity can have"
     LIMIT = "limit of the change per epoch"
+    CLIPPING = "clipping against whales in the electorate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def steps(standing: Standing, evidence: Evidence, epoch: Epoch, params: Reputati
         changes.append((Cause.PROOF, lambda step: _convicted(step, proofs, params)))
     if not changes:
         return []
-    step = Step.of(standing)
+    step = replace(Step.of(standing), probation=0)
     trail = [(Cause.RELEASED, step)]
     for cause, change in changes:
         step = change(step)
@@ -156,9 +158,6 @@ def _changes(standing: Standing, evidence: Evidence, params: ReputationParams) -
     π := π + (p - π)/window is split by duty: each duty offered pulls π by its share of 1/window, towards one if done,
     towards zero if not.
     """
-    doubt: _Change = (Cause.DOUBT, lambda step: replace(step, doubtful=step.doubtful + evidence.doubts))
-    if standing.probation:
-        return [(Cause.DECAY, lambda step: _decayed(replace(step, probation=step.probation - 1), params)), doubt]
     before = Fraction(standing.participation, SCALE)
     pull = Fraction(1, params.window * evidence.offered) if evidence.offered else Fraction(0)
     missed = evidence.offered - evidence.done - evidence.late
@@ -167,14 +166,17 @@ def _changes(standing: Standing, evidence: Evidence, params: ReputationParams) -
         gain = count * pull * (1 - before)
         return lambda step: replace(step, honest=step.honest + count, participation=step.participation + gain)
 
-    return [
+    changes: list[_Change] = [
         (Cause.DECAY, lambda step: _decayed(step, params)),
         (Cause.SILENCE, lambda step: replace(step, participation=step.participation - missed * pull * before)),
         (Cause.DUTIES, done(evidence.done)),
         (Cause.LATE, done(evidence.late)),
-        doubt,
+        (Cause.DOUBT, lambda step: replace(step, doubtful=step.doubtful + evidence.doubts)),
         (Cause.ENDOWMENT, lambda step: replace(step, endowment_left=max(0, step.endowment_left - 1))),
     ]
+    if standing.probation:
+        changes.append((Cause.PROBATION, lambda step: _on_probation(step, standing.probation - 1)))
+    return changes
 
 
 def _decayed(step: Step, params: ReputationParams) -> Step:
@@ -182,9 +184,13 @@ def _decayed(step: Step, params: ReputationParams) -> Step:
     return replace(step, honest=step.honest * keep, dishonest=step.dishonest * keep, doubtful=step.doubtful * keep)
 
 
+def _on_probation(step: Step, left: int) -> Step:
+    return replace(step, honest=Fraction(0), participation=Fraction(0), probation=left)
+
+
 def _convicted(step: Step, proofs: int, params: ReputationParams) -> Step:
-    nothing = Fraction(0)
-    return Step(nothing, step.dishonest + proofs, step.doubtful, nothing, 0, 0, params.probation_epochs)
+    convicted = replace(step, dishonest=step.dishonest + proofs, endowment=0, endowment_left=0)
+    return _on_probation(convicted, params.probation_epochs)
 
 
 def _live_proofs(evidence: Evidence, epoch: Epoch, params: ReputationParams) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from election.explain import explain
+from election.explain import clipped, explain
 from election.reputation import Cause, endowed, evaluate
 from election.standing import SCALE, Epoch, Evidence, ReputationParams, Standing
 from tests.election.test_reputation import ALL, BIG, DUTIES, NOTHING, PARAMS, after, epochs, evidences, standings
@@ -89,7 +90,28 @@ def test_a_proof_takes_all_that_was_there() -> None:
     standing = after(Standing(), *[ALL] * 10)
     explanation = explain(standing, Evidence(proofs=(8,)), Epoch(9, BIG), PARAMS)
     assert (explanation.after, explanation.shares[-1][0]) == (0, Cause.PROOF)
-    assert explain(after(standing, Evidence(proofs=(0,))), ALL, Epoch(9, BIG), PARAMS).shares == ()
+
+
+def test_probation_names_what_duties_would_have_earned() -> None:
+    """EL-81: what is done in probation shows, and what probation makes of it."""
+    guilty = after(after(Standing(), *[ALL] * 10), Evidence(proofs=(0,)))
+    shares = causes(guilty, ALL)
+    assert shares[Cause.DUTIES] > 0
+    assert shares == {Cause.DUTIES: shares[Cause.DUTIES], Cause.PROBATION: -shares[Cause.DUTIES]}
+    assert causes(guilty, NOTHING) == {}
+
+
+@given(standings(), evidences(), epochs, st.integers(1, 2 * SCALE), st.integers(1, 2 * SCALE))
+@settings(max_examples=100)
+def test_clipping_is_named_too(standing: Standing, evidence: Evidence, epoch: Epoch, was: int, now: int) -> None:
+    """EL-83: units that vote, before and after, and the shares still sum exactly."""
+    plain = explain(standing, evidence, epoch, PARAMS)
+    voting = clipped(plain, was, now)
+    assert (voting.before, voting.after) == (min(plain.before, was), min(plain.after, now))
+    assert sum(share for _, share in voting.shares) == voting.after - voting.before
+    assert all(share for _, share in voting.shares)
+    if max(plain.before, plain.after) <= min(was, now):
+        assert voting == plain
 
 
 def test_cap_and_endowment_are_named() -> None:
