@@ -20,7 +20,7 @@ def insert_all(graph: Hashgraph, events: Iterable[Event]) -> list[OrderedEvent]:
 
 
 def assert_equal_to_twin(graph: Hashgraph, ordered: list[OrderedEvent], twin: Naive) -> None:
-    """HG-3 to HG-9: rounds, witnesses, fame, received, times and order are those of the definitions."""
+    """HG-3, HG-4, HG-5, HG-6, HG-7, HG-8, HG-9: rounds, witnesses, fame, received, times, order as defined."""
     ids = [event.id for event in twin.events]
     assert {i: graph.round(i) for i in ids} == twin.round
     assert {i for i in ids if graph.is_witness(i)} == set(twin.famous)
