@@ -23,6 +23,7 @@ check: environment    ## lint, format, types, layers, tidiness
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
+	$(bin)/mypy examples
 	$(bin)/lint-imports
 	$(bin)/python -m pytest -q tests/test_tidy.py
 
