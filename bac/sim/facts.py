@@ -10,8 +10,17 @@ from bac.types import Micros
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """A node took a transaction of a client: it raised nothing, and performed what it decided."""
+class Submitted:
+    """A client handed a transaction to a node that was up."""
+
+    time: Micros
+    node: int
+    transaction: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The node rejected it: a definite answer."""
 
     time: Micros
     node: int
@@ -63,4 +72,4 @@ class Healed:
     time: Micros
 
 
-Fact: TypeAlias = Accepted | Sent | Committed | Accused | Restarted | Healed
+Fact: TypeAlias = Submitted | Refused | Sent | Committed | Accused | Restarted | Healed

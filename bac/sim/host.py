@@ -21,7 +21,7 @@ from bac.sim.agenda import Agenda
 from bac.sim.clock import Clock
 from bac.sim.disk import Disk
 from bac.sim.dispatch import Dispatch
-from bac.sim.facts import Accepted, Accused, Committed, Fact, Restarted, Sent
+from bac.sim.facts import Accused, Committed, Fact, Refused, Restarted, Sent, Submitted
 from bac.sim.subject import Costs, Subject
 from bac.sim.trace import Kind, Trace, effect_payload, refusal_payload
 from bac.types import Micros
@@ -144,7 +144,10 @@ class Host:
         """An input reaches the machine."""
         if self.protocol is None:
             self._all.tally["missed: down"] += 1
-        elif not self._is_busy:
+            return
+        if item[0] is Kind.TRANSACTION:
+            self._all.observe(Submitted(Micros(time), self._index, item[1]))
+        if not self._is_busy:
             self._work(self.protocol, item, time)
         elif len(self._inbox) < INBOX_MAX:
             self._inbox.append(item)
@@ -160,15 +163,15 @@ class Host:
         now = Micros(time if self._clock is None else self._clock.read(time))
         self._record(item, time, now)
         effects: Sequence[Effect] = ()
-        accepted: Any = None
         try:
             effects = _call(protocol, item, now)
         except Rejected as refusal:
             self.refuse(refusal, time)
+            if kind is Kind.TRANSACTION:
+                self._all.observe(Refused(Micros(time), self._index, content))
         else:
             self._all.tally[kind.name] += 1
-            accepted = content if kind is Kind.TRANSACTION else None
-        self._charge(effects, accepted, time)
+        self._charge(effects, time)
 
     def _record(self, item: Input, time: int, now: int) -> None:
         kind, content, number = item
@@ -184,30 +187,25 @@ class Host:
         self._all.tally[f"rejected: {refusal.code.value}"] += 1
         self._all.trace.record(Kind.REJECTED, time, self._index, payload=refusal_payload(refusal))
 
-    def _charge(self, effects: Sequence[Effect], accepted: Any, time: int) -> None:
-        """Performs `effects` when the work is done, and then tells the client of a transaction that it was accepted."""
+    def _charge(self, effects: Sequence[Effect], time: int) -> None:
+        """Performs `effects` when the work is done."""
         cost_us = 0
         if not self._all.costs.are_none:
             cost_ns = self._all.costs.of(effects) * self._slowness + self._spare_ns
             cost_us, self._spare_ns = divmod(cost_ns, 1000)
         if cost_us:
             self._is_busy = True
-            self._all.agenda.act(time + cost_us, partial(self._finish, self._incarnation, effects, accepted))
+            self._all.agenda.act(time + cost_us, partial(self._finish, self._incarnation, effects))
         else:
-            self._complete(effects, accepted, time)
+            self.perform(effects, time)
 
-    def _complete(self, effects: Sequence[Effect], accepted: Any, time: int) -> None:
-        self.perform(effects, time)
-        if accepted is not None and self.protocol is not None:
-            self._all.observe(Accepted(Micros(time), self._index, accepted))
-
-    def _finish(self, incarnation: int, effects: Sequence[Effect], accepted: Any, time: int) -> None:
+    def _finish(self, incarnation: int, effects: Sequence[Effect], time: int) -> None:
         if self.protocol is None or self._incarnation != incarnation:
             return  # crashed over its work
         self._is_busy = False
-        self._complete(effects, accepted, time)
-        while self._inbox and not self._is_busy:
-            self.arrive(self._inbox.popleft(), time)
+        self.perform(effects, time)
+        while self._inbox and not self._is_busy and self.protocol is not None:
+            self._work(self.protocol, self._inbox.popleft(), time)
 
     # ------------------------------------------------------------ effects
 

@@ -1,8 +1,8 @@
 """A run: two phases in one world, all checks on.
 
 First phase: faults, attacks, bad links; what must hold then is safety. Then everything heals, clients repeat what they
-asked for, and what must hold is liveness: within the world's patience all that honest nodes accepted is confirmed by
-all honest electors. Attackers go on attacking in both.
+asked for, and what must hold is liveness: within the world's patience all that honest nodes were asked for is refused
+or confirmed by all honest electors. Attackers go on attacking in both.
 """
 
 from __future__ import annotations

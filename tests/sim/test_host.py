@@ -13,7 +13,7 @@ from bac.errors import Code, Rejected
 from bac.protocol import Accuse, Commit, Effect, Persist, Send, SetTimer
 from bac.sim import seeds
 from bac.sim.clock import Clock
-from bac.sim.facts import Accepted, Accused, Committed, Fact, Restarted, Sent
+from bac.sim.facts import Accused, Committed, Fact, Refused, Restarted, Sent, Submitted
 from bac.sim.latency import Latency
 from bac.sim.simulation import Runaway, Simulation
 from bac.sim.subject import Costs
@@ -226,24 +226,34 @@ def test_a_wiped_node_starts_from_nothing() -> None:
     assert subject.built[1][2] == ()
 
 
-def test_facts_come_in_order_and_acceptance_when_its_effects_are_done() -> None:
-    """SI-10: a client is told that a transaction was accepted after its records are durable."""
+def test_facts_come_in_order() -> None:
+    """SI-31: what the checks are told."""
     block, proof = Said(A, 1, "x"), Echoes((B,))
-    effects = [Persist(b"k", b""), Send((B,), Heard(1)), Commit(block, proof), Accuse(Heard(2))]
-    subject = Script({"transaction": lambda _, now: effects}, {})
+    effects: list[Effect] = [Persist(b"k", b""), Send((B,), Heard(1)), Commit(block, proof), Accuse(Heard(2))]
+
+    def answer(word: Word, now: int) -> Sequence[Effect]:
+        if word.text == "bad":
+            raise Rejected(Code.OVERSIZED, "no")
+        return effects
+
+    subject = Script({"transaction": answer}, {})
     facts: list[Fact] = []
     made = simulation(subject, observer=facts.append)
     made.submit(0, Word("go"), 5)
+    made.submit(0, Word("bad"), 6)
+    made.at(7, made.hosts[0].crash)
+    made.submit(0, Word("down"), 8)
+    made.at(9, made.hosts[0].construct)
     made.advance(100)
     assert facts == [
-        Sent(Micros(5), 0, Heard(1)), Committed(Micros(5), 0, block, proof), Accused(Micros(5), 0, Heard(2)),
-        Accepted(Micros(5), 0, Word("go")),
-    ]  # fmt: skip
-    made.hosts[0].arm_crash(100, 1)
-    made.submit(0, Word("lost"), 100)
-    made.advance(200)
-    made.hosts[0].construct(200)
-    assert facts[4:] == [Restarted(Micros(200), 0, True, subject.nodes[0])]
+        Submitted(Micros(5), 0, Word("go")),
+        Sent(Micros(5), 0, Heard(1)),
+        Committed(Micros(5), 0, block, proof),
+        Accused(Micros(5), 0, Heard(2)),
+        Submitted(Micros(6), 0, Word("bad")),
+        Refused(Micros(6), 0, Word("bad")),
+        Restarted(Micros(9), 0, True, subject.nodes[0]),
+    ]
 
 
 def test_rejected_inputs_are_counted_by_code_and_stand_in_the_trace() -> None:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from bac.sim.checks.court import Check, Court
-from bac.sim.facts import Accepted, Committed, Fact, Healed
+from bac.sim.facts import Committed, Fact, Healed, Refused, Submitted
 
 
 class Liveness(Check):
-    """Invariant 6: what an honest node accepted is confirmed by all honest electors in the time granted after healing.
+    """Invariant 6: what a client asked of an honest node is refused, or confirmed by all honest electors.
 
-    How much time is granted is the run's business: it ends when everything is settled, or when the time is over.
+    In the time granted after healing, that is; how much is the run's business: it ends when everything is settled, or
+    when the time is over. What a crash may have lost, the run asks again after healing.
     """
 
     NAME = "liveness"
@@ -26,12 +27,14 @@ class Liveness(Check):
         self._tops: dict[tuple[int, int], int] = {}
 
     def observe(self, fact: Fact) -> None:
-        """Follows transactions from acceptance to confirmation."""
+        """Follows transactions from the client to confirmation."""
         match fact:
-            case Accepted():
+            case Submitted():
                 transaction_id = self.court.oracle.transaction_id(fact.transaction)
                 if transaction_id not in self._settled:
                     self._open[transaction_id] = fact.transaction
+            case Refused():
+                self._open.pop(self.court.oracle.transaction_id(fact.transaction), None)
             case Committed():
                 block = self.court.oracle.block(fact.block)
                 key = (fact.node, block.shard)
