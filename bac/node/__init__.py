@@ -1,0 +1,1 @@
+"""The real world: trio, libp2p, disk and clock. They appear nowhere else."""
