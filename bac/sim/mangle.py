@@ -1,8 +1,8 @@
 """Signatures inside messages, whatever the message: found by the names of the fields.
 
-A field whose name says ``signature`` and whose value is bytes is a signature; ``signatures`` is a tuple of them.
-Records (msgspec structures and dataclasses) and tuples are searched to the bottom; what is carried as opaque bytes is
-left.
+A field whose name says ``signature`` or ``aggregate`` and whose value is bytes is one; ``signatures`` is a tuple of
+them. Records (msgspec structures and dataclasses) and tuples are searched to the bottom; what is carried as opaque
+bytes is left.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from typing import Any, TypeAlias
 import msgspec
 
 Change: TypeAlias = Callable[[bytes], bytes]
+
+
+def _is_signature(name: str) -> bool:
+    return "signature" in name or "aggregate" in name
 
 
 def _fields(value: Any) -> tuple[str, ...]:
@@ -34,7 +38,7 @@ def signatures(value: Any, named: bool = False) -> Iterator[bytes]:
             yield from signatures(each, named)
     else:
         for name in _fields(value):
-            yield from signatures(getattr(value, name), "signature" in name)
+            yield from signatures(getattr(value, name), _is_signature(name))
 
 
 def change_signatures(value: Any, change: Change, named: bool = False) -> Any:
@@ -45,7 +49,7 @@ def change_signatures(value: Any, change: Change, named: bool = False) -> Any:
         changed = tuple(change_signatures(each, change, named) for each in value)
         return value if all(new is old for new, old in zip(changed, value, strict=True)) else changed
     names = _fields(value)
-    fields = {name: change_signatures(getattr(value, name), change, "signature" in name) for name in names}
+    fields = {name: change_signatures(getattr(value, name), change, _is_signature(name)) for name in names}
     if all(fields[name] is getattr(value, name) for name in names):
         return value
     if isinstance(value, msgspec.Struct):

@@ -30,7 +30,9 @@ from bac.sim.broadcast.trial import EchoTrial
 from bac.sim.codec import MessageCodec
 from bac.sim.mangle import change_signatures, signatures
 from bac.sim.run import simulate
-from bac.types import Hash, Micros
+from bac.types import Hash, Height, Micros
+from bac.wire.votes import Ballot
+from bac.wire.votes import Certificate as QuorumCertificate
 from tests.sim.echo import Heard, Said, ids
 from tests.sim.thin import Scripted
 from tests.sim.worlds import world
@@ -183,6 +185,8 @@ def test_signatures_are_found_by_name_in_any_frozen_type() -> None:
     changed = change_signatures(vote, lambda signature: signature + b"!")
     assert (changed.signature, changed.co_signatures, changed.blob) == (b"a!", (b"b!", b"c!"), b"blob")
     assert changed.inner[0].signature == ECHOES[0].signature + b"!"
+    certificate = QuorumCertificate(Ballot(1, 0, Height(1), HASH), b"\x07", b"a" * 64)
+    assert list(signatures(certificate)) == [b"a" * 64]
     plain = Said(b"x", 1, "text")
     assert change_signatures(plain, lambda _: b"") is plain
 

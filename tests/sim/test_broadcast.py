@@ -117,7 +117,8 @@ def test_evidence_convicts_by_signatures_only() -> None:
     assert [culprits(GENESIS, SUITE, evidence) for evidence in nothing] == [()] * len(nothing)
 
 
-def test_a_laggard_is_served_in_order() -> None:
+def test_a_laggard_is_served_in_order_and_a_commit_is_repeated_after_a_restart() -> None:
+    """SI-6."""
     ahead = node()
     disk = Disk()
     for effect in (effects := [*ahead.on_message(IDS[1], certificate(block(), 1, 2, 3), NOW)]):
