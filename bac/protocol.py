@@ -4,7 +4,7 @@ BAC 2.0, basic BAC and each comparison protocol are classes with the four handle
 and returns an ordered list of effects. Nothing is async, nothing blocks, nothing calls back: what can be called by hand
 can be tested, simulated, replayed, attacked and compared.
 
-Rules of the contract (a driver may rely on them, and must keep them):
+Rules of the contract (a driver may rely on them, and must keep them; docs/spec/sim.md SI-1 to SI-7):
 
 1. The order of the effects is binding: a `Persist` is durable before any later effect of the list is performed.
 2. Same construction and same inputs give the same effects, byte for byte. No clock, no global randomness: time is the

@@ -10,13 +10,13 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any, BinaryIO
+from typing import Any
 
 from bac.sim.broadcast.trial import EchoTrial
 from bac.sim.replay import replay
 from bac.sim.report import Report, describe, world_as_data
 from bac.sim.run import simulate
-from bac.sim.trace import Kind, read
+from bac.sim.trace import Kind, Record, read
 from bac.sim.trial import Attacked
 from bac.sim.world import World, draw
 
@@ -32,19 +32,23 @@ def main() -> int:
     parser.add_argument("--node", type=int, metavar="N", help="with --replay: this node only")
     arguments = parser.parse_args()
     world = draw(arguments.seed)
-    try:
-        if arguments.replay is not None:
-            return _replay(world, arguments.replay, arguments.node)
-        with ExitStack() as stack:
+    with ExitStack() as stack:
+        try:
+            if arguments.replay is not None:
+                return _replay(world, arguments.replay, arguments.node)
             sink = stack.enter_context(open(arguments.trace, "wb")) if arguments.trace else None
-            report = simulate(world, EchoTrial, twice=not arguments.once, sink=sink)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+        except (OSError, NotThisTraceError) as error:
+            parser.error(str(error))
+        report = simulate(world, EchoTrial, twice=not arguments.once, sink=sink)
     if arguments.json:
         print(json.dumps(report.as_data(), indent=2, sort_keys=True))
     else:
         print("\n".join(_lines(report)))
     return 0 if report.holds else 1
+
+
+class NotThisTraceError(Exception):
+    """A file that is no trace of this seed, or a node that this seed does not have."""
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -81,25 +85,27 @@ def _setting(key: str, value: Any) -> Iterator[str]:
 
 
 def _replay(world: World, path: str, only: int | None) -> int:
-    nodes = range(len(world.units)) if only is None else (only,)
     if only is not None and not 0 <= only < len(world.units):
-        raise ValueError(f"seed {world.seed} has no node {only}")
+        raise NotThisTraceError(f"seed {world.seed} has no node {only}")
+    records = _read(path, world)
     differs = False
-    for node in nodes:
-        with open(path, "rb") as source:
-            _check_world(source, world)
-            source.seek(0)
-            replayed = replay(read(source), Attacked(EchoTrial(world), world), seed=world.seed, node=node)
+    for node in range(len(world.units)) if only is None else (only,):
+        replayed = replay(records, Attacked(EchoTrial(world), world), seed=world.seed, node=node)
         differs = differs or replayed.divergence is not None
         outcome = replayed.divergence or "all equal"
         print(f"node {node}: {replayed.inputs} inputs, {replayed.effects} effects, {outcome}")
     return 1 if differs else 0
 
 
-def _check_world(source: BinaryIO, world: World) -> None:
-    first = next(read(source), None)
-    if first is None or first.kind is not Kind.WORLD or first.payload != describe(world):
-        raise ValueError(f"the trace is not of seed {world.seed}")
+def _read(path: str, world: World) -> list[Record]:
+    try:
+        with open(path, "rb") as source:
+            records = list(read(source))
+    except ValueError as error:
+        raise NotThisTraceError(str(error)) from None
+    if not records or records[0].kind is not Kind.WORLD or records[0].payload != describe(world):
+        raise NotThisTraceError(f"the trace is not of seed {world.seed}")
+    return records
 
 
 if __name__ == "__main__":

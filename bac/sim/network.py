@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -144,7 +145,7 @@ class Network:
                 return
 
     def heal(self) -> None:
-        """From now on: no cut, no outage, no weather, and no link loses, doubles or holds back anything."""
+        """Takes back all troubles; and from now on no link by itself loses, doubles or holds back anything."""
         self._healed = True
         for troubles in (self._cuts, self._weathers, self._outages):
             troubles.clear()
@@ -152,39 +153,32 @@ class Network:
 
     def _rebuild(self) -> None:
         """Derives everything that `route` looks up; after each change."""
-        weather = [] if self._healed else self._weathers
-        self._relay = self._path(self._links.relay, weather, self._relay_busy, self._links.relay.bits_per_second)
-        self._steps = self._radio_steps(self._links.radio, weather)
+        self._relay = self._path(self._links.relay, self._relay_busy, self._links.relay.bits_per_second)
+        self._steps = self._radio_steps(self._links.radio)
         self._reach_cm2 = self._steps[-1][0] if self._steps else 0
         self._rows: dict[int, list[_Path | None]] = {}
-        self._masks = [] if self._healed or not self._cuts else self._make_masks()
+        self._masks = self._make_masks() if self._cuts else []
         single = self._links.radio is None and not self._outages and not self._masks
         relay = self._relay
         quiet = not (relay.loss_q16 or relay.duplicate_q16 or relay.reorder_q16) and relay.bits_per_second is None
         self._plain = relay.table if single and quiet else None
 
-    def _path(self, link: LinkClass, weather: Sequence[Weather], busy: list[int], rate: int | None) -> _Path:
+    def _path(self, link: LinkClass, busy: list[int], rate: int | None) -> _Path:
         own = 0 if self._healed else 1
-        stretch = 1
-        for each in weather:
-            stretch *= each.stretch
         return _Path(
-            table=link.latency.table(stretch),
+            table=link.latency.table(prod(weather.stretch for weather in self._weathers)),
             bits_per_second=rate,
             backlog_us=link.backlog_us,
-            loss_q16=own * link.loss_q16 + sum(each.loss_q16 for each in weather),
-            duplicate_q16=own * link.duplicate_q16 + sum(each.duplicate_q16 for each in weather),
-            reorder_q16=own * link.reorder_q16 + sum(each.reorder_q16 for each in weather),
+            loss_q16=own * link.loss_q16 + sum(weather.loss_q16 for weather in self._weathers),
+            duplicate_q16=own * link.duplicate_q16 + sum(weather.duplicate_q16 for weather in self._weathers),
+            reorder_q16=own * link.reorder_q16 + sum(weather.reorder_q16 for weather in self._weathers),
             busy_until=busy,
         )
 
-    def _radio_steps(self, radio: Radio | None, weather: Sequence[Weather]) -> list[tuple[int, _Path]]:
+    def _radio_steps(self, radio: Radio | None) -> list[tuple[int, _Path]]:
         if radio is None:
             return []
-        return [
-            (distance * distance, self._path(radio.link, weather, self._radio_busy, rate))
-            for distance, rate in radio.reach
-        ]
+        return [(distance * distance, self._path(radio.link, self._radio_busy, rate)) for distance, rate in radio.reach]
 
     def _make_masks(self) -> list[bytearray]:
         masks = [bytearray(self._nodes) for _ in range(self._nodes)]

@@ -98,7 +98,7 @@ def _simulate(world: World, factory: Factory, sink: BinaryIO | None, with_memo: 
         verdicts=jury.finish(simulation.time),
         trace_hash=trace.digest(),
         marks=tuple(trace.marks),
-        tally=simulation.tally(),
+        tally={**simulation.tally(), **trial.tally()},
     )
     return report, jury
 

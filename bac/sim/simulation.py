@@ -30,7 +30,7 @@ from bac.sim.subject import Costs, Subject
 from bac.sim.trace import Kind, Trace
 
 SLICE: Final = 4096
-"""Events between two flushes of the trace."""
+"""Events taken at a stretch."""
 
 FREE: Final = Costs()
 
@@ -127,7 +127,6 @@ class Simulation:
         """
         try:
             while self._drain(until) == SLICE:
-                self.trace.flush()
                 self._check_events()
         except Exception as error:
             error.add_note(f"in the simulation of seed {self._seed} at {self.time} us")
@@ -174,4 +173,5 @@ class Simulation:
                 hosts[receiver].perform(effects, time)
         self.events += taken
         self._delivered += delivered
+        self.trace.flush_batch()
         return taken

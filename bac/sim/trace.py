@@ -23,6 +23,9 @@ from bac.protocol import Accuse, Commit, Effect, Persist, SetTimer
 
 MAGIC: Final = b"bac trace 1\n"
 
+BATCH: Final = 4096
+"""Records, or so, that are hashed at a time."""
+
 HEAD: Final = Struct("<BQIQQI")
 """Kind; µs of the simulation; node; µs of the node's clock; number of the `Send`; bytes of the payload."""
 
@@ -97,8 +100,13 @@ class Trace:
         if payload:
             self.append(payload)
 
+    def flush_batch(self) -> None:
+        """Hashes what has gathered if it is enough to be worth it; the driver calls it at the same places each run."""
+        if len(self._parts) >= BATCH:
+            self.flush()
+
     def flush(self) -> None:
-        """Hashes what has gathered; the driver calls it every few thousand events, at the same places each run."""
+        """Hashes, and writes, what has gathered."""
         if self._parts:
             data = b"".join(self._parts)
             self._parts.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 from typing import Protocol as Interface
 
@@ -43,6 +43,10 @@ class Trial(Subject, Interface):
 
     def charge_ns(self) -> int:
         """What the cryptography done since the last call would have cost, in ns."""
+        ...
+
+    def tally(self) -> Mapping[str, int]:
+        """Further counts for the record, such as calls of each cryptographic function."""
         ...
 
 

@@ -9,54 +9,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from bac.crypto.standin import StandIn, StandInKeyPair
 from bac.errors import Code, Rejected
 from bac.protocol import Accuse, Commit, Construction, Effect, Persist, Protocol, Send
 from bac.sim.broadcast.messages import (
-    Block,
     Certificate,
-    Echo,
     Inventory,
-    Payment,
     TwoBlocks,
     TwoEchoes,
-    block_bytes,
-    echo_bytes,
     genesis_hash,
-    hash_block,
     root_of,
 )
 from bac.sim.broadcast.node import EchoNode, Params, two_echoes
-from bac.sim.broadcast.rules import Genesis, culprits, is_certified
+from bac.sim.broadcast.rules import culprits, is_certified
 from bac.sim.disk import Disk
-from bac.types import Micros, NodeId
+from bac.types import Micros
+from tests.sim.blocks import GENESIS, IDS, PAIRS, SUITE, block, certificate, echo, payment
 from tests.sim.contract import check_rejection
 
-SUITE = StandIn(b"m" * 32, "ed25519-list")
-PAIRS: list[StandInKeyPair] = [SUITE.key_pair(bytes([place]) * 32) for place in range(4)]
-IDS = tuple(NodeId(pair.public) for pair in PAIRS)
-GENESIS = Genesis(IDS, (1, 1, 1, 1), 100)
 NOW = Micros(0)
-
-
-def payment(number: int, amount: int = 10) -> Payment:
-    return Payment(bytes([number]) * 32, amount)
-
-
-def block(owner: int = 1, amount: int = 10, **changes: Any) -> Block:
-    """The first block of an owner, signed after the changes."""
-    made = Block(owner, 1, genesis_hash(owner), (payment(1, amount),), root_of(owner, amount), b"")
-    made = msgspec.structs.replace(made, **changes)
-    return msgspec.structs.replace(made, signature=PAIRS[owner].sign(block_bytes(made)))
-
-
-def echo(voter: int, of: Block) -> Echo:
-    made = Echo(voter, of.owner, of.height, hash_block(of), b"")
-    return msgspec.structs.replace(made, signature=PAIRS[voter].sign(echo_bytes(made)))
-
-
-def certificate(of: Block, *voters: int) -> Certificate:
-    return Certificate(of, tuple(echo(voter, of) for voter in voters))
 
 
 def node(place: int = 0, disk: Disk | None = None) -> EchoNode:

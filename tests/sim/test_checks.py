@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 
 from bac.sim.broadcast import node
-from bac.sim.broadcast.messages import root_of
+from bac.sim.broadcast.messages import hash_block, root_of
 from bac.sim.broadcast.node import EchoNode
-from bac.sim.broadcast.trial import EchoTrial
-from bac.sim.checks.court import Verdict
+from bac.sim.broadcast.trial import EchoOracle, EchoTrial
+from bac.sim.checks.court import Court, Verdict
+from bac.sim.checks.jury import Jury
+from bac.sim.facts import Committed
 from bac.sim.run import simulate
 from bac.sim.trial import Factory
 from bac.sim.world import World
+from bac.types import Micros
 from tests.sim import mutants
+from tests.sim.blocks import GENESIS, IDS, SUITE, block, certificate
 from tests.sim.mutants import mutant
 from tests.sim.worlds import CRASHES, lossy, world
 
@@ -63,6 +67,20 @@ def test_same_state_fires_on_a_root_that_does_not_follow(monkeypatch: pytest.Mon
     monkeypatch.setattr(node, "root_of", lambda owner, spent: root_of(owner, 0))
     monkeypatch.setattr(node, "is_consistent", lambda *_: True)
     assert fired(EchoTrial, world()) == {"same state"}
+
+
+def test_same_state_fires_on_a_block_that_stands_on_nothing() -> None:
+    """SI-25: confirmed at height 2, and nobody ever confirmed height 1."""
+    jury = Jury(Court(EchoOracle(GENESIS, SUITE), IDS, range(4)))
+    first = block()
+    second = block(height=2, parent=hash_block(first), state_root=root_of(1, 20))
+    jury.observe(Committed(Micros(1), 0, second, certificate(second, 1, 2, 3)))
+    before = {verdict.check: verdict for verdict in jury.finish(2)}
+    assert "stands on" in before["same state"].violations[0]
+    jury.observe(Committed(Micros(3), 1, first, certificate(first, 1, 2, 3)))
+    after = {verdict.check: verdict for verdict in jury.finish(4)}
+    assert after["same state"].violations == before["same state"].violations
+    assert after["same state"].examined == 2
 
 
 def test_conservation_fires_on_coins_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

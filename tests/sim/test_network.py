@@ -63,6 +63,15 @@ def test_every_link_draws_its_own_latency() -> None:
     assert len({time for time, _ in arrivals}) > 150
 
 
+def test_draws_are_the_same_on_every_platform() -> None:
+    """SI-9, SI-12: golden arrivals, by the plain way and by the one with troubles."""
+    latency = Latency.tailed(1_000, 5_000, 40_000, 90_000)
+    plain = [(3_933, 2), (3_121, 1), (2_699, 3)]
+    doubled = [(45_295, 2), (22_841, 3), (8_173, 2), (7_327, 1), (4_902, 3), (2_699, 1)]
+    assert network(4, latency).route(0, (1, 2, 3), 10, 0) == plain
+    assert network(4, latency, duplicate_q16=40_000).route(0, (1, 2, 3), 10, 0) == doubled
+
+
 def test_bandwidth_makes_messages_queue_at_their_sender() -> None:
     """SI-13: 1,000 bytes at 8 Mbit/s take 1 ms each; the queue drains; another sender has its own."""
     net = network(4, Latency.constant(10), bits_per_second=8_000_000)

@@ -115,6 +115,7 @@ def test_the_report_is_data() -> None:
     assert data["world"]["units"] == list(draw(3).units)
     assert "stand-in" in data["subject"]
     assert data["memo"] is False
+    assert data["tally"]["crypto: verify"] > data["tally"]["crypto: sign"] > 0
 
     class Anywhere:
         def at(self, time_us: int) -> list[None]:
@@ -200,7 +201,9 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     """SI-36: exit 2 and one line."""
     path = tmp_path / "trace"
     path.write_bytes(b"something else")
-    for words in (["x"], [], ["1", "--replay", str(path)], ["1", "--replay", str(tmp_path / "none")]):
+    none = str(tmp_path / "none" / "trace")
+    for words in (["x"], [], ["1", "--replay", str(path)], ["1", "--replay", none], ["1", "--trace", none],
+                  ["1", "--replay", str(path), "--node", "99"]):  # fmt: skip
         done = command(*words)
         assert done.returncode == 2
         assert done.stderr.splitlines()[-1].startswith("python -m bac.sim: error:")

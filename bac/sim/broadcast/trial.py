@@ -132,3 +132,7 @@ class EchoTrial:
     def charge_ns(self) -> int:
         """As the trial's."""
         return self._meter.take_ns()
+
+    def tally(self) -> Mapping[str, int]:
+        """As the trial's."""
+        return {f"crypto: {kind}": count for kind, count in sorted(self._meter.counts.items())}

@@ -20,7 +20,7 @@ class Agreement(Check):
         if not isinstance(fact, Committed):
             return
         self.examined += 1
-        block = self.court.oracle.block(fact.block)
+        block = self.court.block(fact.block)
         known, first = self._blocks.setdefault((block.shard, block.height), (block.hash, fact.node))
         if known != block.hash:
             self.violate(
@@ -49,7 +49,7 @@ class Prefix(Check):
         if not isinstance(fact, Committed):
             return
         self.examined += 1
-        block = self.court.oracle.block(fact.block)
+        block = self.court.block(fact.block)
         key = (fact.node, block.shard)
         chain = self._chains.setdefault(key, {})
         if block.height <= self._tops.get(key, 0):

@@ -26,7 +26,7 @@ class Accountability(Check):
         if isinstance(fact, Accused):
             self._convict(fact.time, fact.node, fact.evidence)
         elif isinstance(fact, Committed):
-            block = self.court.oracle.block(fact.block)
+            block = self.court.block(fact.block)
             known, first = self._first.setdefault((block.shard, block.height), (block.hash, fact))
             if known != block.hash:
                 self._conflicts.add((block.shard, block.height))
@@ -66,7 +66,7 @@ class Durability(Check):
         """Judges restarts by what was reported, and messages by what was said before."""
         match fact:
             case Committed():
-                block = self.court.oracle.block(fact.block)
+                block = self.court.block(fact.block)
                 key = (fact.node, block.shard)
                 self._tops[key] = max((block.height, block.hash), self._tops.get(key, (0, b"")))
             case Restarted():

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from bac.sim.facts import Fact
-from bac.sim.oracle import Oracle
+from bac.sim.oracle import BlockFacts, Oracle
 from bac.types import NodeId
 
 VIOLATIONS_KEPT: Final = 20
@@ -45,7 +45,14 @@ class Court:
         self.oracle = oracle
         self.ids = ids
         self.honest = tuple(sorted(honest))
+        self._last: tuple[Any, BlockFacts] = (None, BlockFacts(0, 0, b"", b"", b"", ()))
         self._honest_ids = frozenset(ids[node] for node in self.honest)
+
+    def block(self, block: Any) -> BlockFacts:
+        """The oracle's `block`, asked once where several checks look at one confirmation."""
+        if block is not self._last[0]:
+            self._last = (block, self.oracle.block(block))
+        return self._last[1]
 
     def is_honest(self, identity: NodeId) -> bool:
         """Whether `identity` is that of an honest node."""

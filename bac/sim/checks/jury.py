@@ -15,7 +15,7 @@ class Jury:
 
     def __init__(self, court: Court) -> None:
         self._honest = frozenset(court.honest)
-        self._chains = Chains(court.oracle)
+        self._chains = Chains(court)
         self.liveness = Liveness(court)
         self.determinism = Determinism(court)
         self.checks: tuple[Check, ...] = (

@@ -36,7 +36,7 @@ class Liveness(Check):
             case Refused():
                 self._open.pop(self.court.oracle.transaction_id(fact.transaction), None)
             case Committed():
-                block = self.court.oracle.block(fact.block)
+                block = self.court.block(fact.block)
                 key = (fact.node, block.shard)
                 self._tops[key] = max(block.height, self._tops.get(key, 0))
                 for transaction in block.transactions:
@@ -48,17 +48,16 @@ class Liveness(Check):
 
     def unsettled(self) -> Mapping[bytes, Any]:
         """Transactions that some honest elector has not confirmed yet; the others are done with."""
-        settled = [transaction for transaction in self._open if self._is_settled(transaction)]
+        places = {self._places[transaction] for transaction in self._open if transaction in self._places}
+        confirmed = {place for place in places if self._is_confirmed(*place)}
+        settled = [transaction for transaction in self._open if self._places.get(transaction) in confirmed]
         self.examined += len(settled)
         self._settled.update(settled)
         for transaction in settled:
             del self._open[transaction]
         return self._open
 
-    def _is_settled(self, transaction: bytes) -> bool:
-        if transaction not in self._places:
-            return False
-        shard, height = self._places[transaction]
+    def _is_confirmed(self, shard: int, height: int) -> bool:
         units = self.court.oracle.units(shard, height)
         electors = [node for node in self.court.honest if units.get(self.court.ids[node], 0) > 0]
         return all(self._tops.get((node, shard), 0) >= height for node in electors)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bac.sim.checks.court import Check, Court
 from bac.sim.facts import Committed, Fact
-from bac.sim.oracle import BlockFacts, Oracle
+from bac.sim.oracle import BlockFacts
 
 
 @dataclass(slots=True)
@@ -21,27 +21,31 @@ class Chains:
         news: (facts, root by execution) of the blocks that the last fact made executable.
     """
 
-    oracle: Oracle
+    court: Court
     states: dict[int, Any] = field(default_factory=dict)
     news: list[tuple[BlockFacts, bytes]] = field(default_factory=list)
     _tips: dict[int, tuple[int, bytes]] = field(default_factory=dict)
-    _waiting: dict[tuple[int, bytes], Any] = field(default_factory=dict)
+    _waiting: dict[tuple[int, bytes], tuple[BlockFacts, Any]] = field(default_factory=dict)
 
     def observe(self, committed: Committed) -> None:
         """Takes a confirmed block, and executes what can be."""
         self.news.clear()
-        facts = self.oracle.block(committed.block)
+        facts = self.court.block(committed.block)
         if facts.shard not in self._tips:
-            genesis, self.states[facts.shard] = self.oracle.genesis(facts.shard)
+            genesis, self.states[facts.shard] = self.court.oracle.genesis(facts.shard)
             self._tips[facts.shard] = (0, genesis)
         if facts.height > self._tips[facts.shard][0]:
-            self._waiting.setdefault((facts.shard, facts.parent), committed.block)
+            self._waiting.setdefault((facts.shard, facts.parent), (facts, committed.block))
             self._execute(facts.shard)
 
+    def dangling(self) -> list[BlockFacts]:
+        """Confirmed blocks that no confirmed chain from genesis leads to."""
+        return [facts for facts, _ in self._waiting.values()]
+
     def _execute(self, shard: int) -> None:
-        while (block := self._waiting.pop((shard, self._tips[shard][1]), None)) is not None:
-            facts = self.oracle.block(block)
-            self.states[shard], root = self.oracle.execute(self.states[shard], block)
+        while (waiting := self._waiting.pop((shard, self._tips[shard][1]), None)) is not None:
+            facts, block = waiting
+            self.states[shard], root = self.court.oracle.execute(self.states[shard], block)
             self._tips[shard] = (facts.height, facts.hash)
             self.news.append((facts, root))
 
@@ -60,7 +64,7 @@ class SameState(Check):
         """Judges confirmations."""
         if not isinstance(fact, Committed):
             return
-        block = self.court.oracle.block(fact.block)
+        block = self.court.block(fact.block)
         if self._roots.setdefault((block.shard, block.height), block.state_root) != block.state_root:
             self.violate(fact.time, f"shard {block.shard} height {block.height}: node {fact.node} has another state")
         for facts, root in self._chains.news:
@@ -69,6 +73,11 @@ class SameState(Check):
                 self.violate(
                     fact.time, f"shard {facts.shard} height {facts.height}: the root does not follow from the bodies"
                 )
+
+    def finish(self, time: int) -> None:
+        """Every confirmed block must have been executed."""
+        for facts in self._chains.dangling():
+            self.violate(time, f"shard {facts.shard} height {facts.height}: nobody confirmed what it stands on")
 
 
 class Conservation(Check):
