@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from bac.errors import Code, Rejected
 from bac.protocol import Accuse, Commit, Effect, Persist, Send, SetTimer
 from bac.sim import seeds
-from bac.sim.clock import Clock
 from bac.sim.facts import Accused, Committed, Fact, Refused, Restarted, Sent, Submitted
 from bac.sim.latency import Latency
 from bac.sim.simulation import Runaway, Simulation
@@ -120,65 +118,6 @@ def test_both_ways_of_arrival_leave_the_same_trace() -> None:
         return made.trace.digest()
 
     assert digest(short=True) == digest(short=False)
-
-
-def test_a_clock_is_ahead_drifts_and_never_goes_back() -> None:
-    """SI-11."""
-    clock = Clock()
-    clock.set(0, 500, 100)
-    assert [clock.read(time) for time in (0, 1_000_000, 2_000_000)] == [500, 1_000_600, 2_000_700]
-    clock.set(2_000_000, 0, 0)
-    assert [clock.read(time) for time in (2_000_000, 2_000_500, 2_000_800)] == [2_000_700, 2_000_700, 2_000_800]
-    for offset, drift in ((-1, 0), (0, -1_000_000)):
-        with pytest.raises(ValueError, match="clock"):
-            clock.set(0, offset, drift)
-
-
-@pytest.mark.parametrize(("offset", "drift"), [(0, 0), (700, 0), (0, 200), (0, -200), (3_000, -500_000), (10, 900_000)])
-def test_timers_go_by_the_nodes_own_clock(offset: int, drift: int) -> None:
-    """SI-5, SI-11: never early by that clock, and at most 3 µs late."""
-    ring = {"start": lambda _, now: [SetTimer("t", Micros(now + 1_000))]}
-    ring["timer"] = lambda timer, now: [SetTimer(timer, Micros(now + 1_000))] if now < 100_000 else []
-    subject = Script(ring)
-    made = Simulation(subject, network(1), seed=1)
-    made.hosts[0].set_clock(0, offset, drift)
-    made.start()
-    made.advance(1_000_000)
-    times = [now for _, _, now in subject.nodes[0].inputs]
-    assert len(times) > 90
-    assert all(1_000 <= after - before <= 1_003 for before, after in pairwise(times))
-
-
-def test_a_clock_that_is_set_moves_timers_with_it() -> None:
-    """SI-11: set ahead, a timer stays as scheduled; set back, it waits for its time."""
-    subject = Script({"start": lambda _, now: [SetTimer("t", Micros(10_000))]})
-    made = Simulation(subject, network(1), seed=1)
-    made.hosts[0].set_clock(0, 8_000, 0)
-    made.start()
-    made.at(1_000, lambda time: made.hosts[0].set_clock(time, 0, 0))
-    made.advance(100_000)
-    assert subject.nodes[0].inputs[-1] == ("timer", "t", 10_000)
-
-
-def test_a_timer_set_again_replaces_the_one_before_even_while_it_waits() -> None:
-    """SI-5: replaced by name; other names stay; a firing that waits in the inbox is void if it is set again."""
-
-    def start(_: Any, now: int) -> Sequence[Effect]:
-        return [
-            SetTimer("a", Micros(500)),
-            SetTimer("b", Micros(600)),
-            SetTimer("a", Micros(900)),
-            SetTimer("c", Micros(620)),
-        ]
-
-    timer = {"b": [SetTimer("c", Micros(5_000))]}
-    subject = Script({"start": start, "timer": lambda name, now: timer.get(name, [])})
-    made = Simulation(subject, network(1), seed=1, costs=Costs(input_us=50))
-    made.start()
-    made.advance(10_000)
-    assert [(name, now) for handler, name, now in subject.nodes[0].inputs if handler == "timer"] == [
-        ("b", 600), ("a", 900), ("c", 5_000),
-    ]  # fmt: skip
 
 
 def test_a_crash_after_a_persist_keeps_that_record_and_drops_the_rest() -> None:
