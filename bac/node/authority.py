@@ -178,8 +178,7 @@ class Authority:
         With none it renews the list, which grows old.
         """
         present = self.register.revoked
-        number = present.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-        builder = _list_builder(self.register.authority.certificate, number + 1, now)
+        builder = _list_builder(self.register.authority.certificate, credentials.list_number(present) + 1, now)
         for entry in present:
             builder = builder.add_revoked_certificate(entry)
         for each in revoked:

@@ -169,6 +169,17 @@ def parse_list(data: bytes) -> x509.CertificateRevocationList:
         raise IdentityProblem(Fault.BAD_LIST, "not a revocation list, or a damaged one") from error
 
 
+def list_number(revoked: x509.CertificateRevocationList) -> int:
+    """How many lists there were before this one."""
+    return revoked.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+
+
+def next_update(revoked: x509.CertificateRevocationList) -> Micros:
+    """Until when the list is believed; 0 for one without a date."""
+    due = revoked.next_update_utc
+    return Micros(0) if due is None else to_micros(due)
+
+
 def verify(
     credential: Credential, authority: AuthorityCertificate, revoked: x509.CertificateRevocationList, now: Micros
 ) -> None:
@@ -204,8 +215,7 @@ def check_list(revoked: x509.CertificateRevocationList, authority: AuthorityCert
         raise IdentityProblem(Fault.BAD_LIST, "the revocation list is of another authority")
     if not revoked.is_signature_valid(key):
         raise IdentityProblem(Fault.BAD_LIST, "the revocation list is not signed by this authority")
-    due = revoked.next_update_utc
-    if due is None or to_datetime(now) > due:
+    if now > next_update(revoked):
         raise IdentityProblem(Fault.STALE_LIST, "a newer revocation list is due: ask the authority for it")
 
 
