@@ -1,0 +1,190 @@
+"""The driver of real processes: feeds the handlers, performs the effects in order.
+
+Theory of operation. One task owns the protocol object. It takes a batch of inputs, has their signatures verified on a
+thread, and calls the handlers one after the other. Records and commits are staged as the handlers answer; timers are
+set, since nobody outside can see them. When the batch is done, one flush makes it durable, and only then are messages
+sent, clients answered and subscribers told, in the order of the effects. A crash therefore loses whole batches of which
+nobody has heard anything: to the outside it looks like a crash before the first of them, and rule 1 of the contract
+holds for each `Persist` without an fsync for each.
+
+Only `Rejected` is caught. Anything else is our broken invariant, and stops the process.
+
+Source: docs/spec/node.md NO-1 to NO-5.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+import trio
+
+from bac.crypto.batch import warm
+from bac.errors import Rejected
+from bac.node.clock import Clock
+from bac.node.engine import Member
+from bac.node.inbox import FromClient, FromPeer, Inbox, Input
+from bac.node.store import Store
+from bac.protocol import Accuse, Commit, Effect, Persist, Protocol, Send, SetTimer
+from bac.types import Micros, NodeId
+
+THREAD_CLAIMS_MIN: Final = 24
+"""Signatures worth a thread: about 1 ms of work, ten times the cost of handing it over."""
+
+Aside: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Runs a function without holding up the loop."""
+
+
+async def on_thread(function: Callable[[], Any]) -> Any:
+    """An `Aside`: on trio's thread pool."""
+    return await trio.to_thread.run_sync(function)
+
+
+async def in_place(function: Callable[[], Any]) -> Any:
+    """An `Aside` for tests that own the clock: at once."""
+    return function()
+
+
+@dataclass(slots=True)
+class World:
+    """What the driver acts on.
+
+    Attributes:
+        store: the disk.
+        clock: the time.
+        inbox: what comes in.
+        post: sends the encoding of a message to peers, best effort; never blocks.
+        blame: told that a peer's input was rejected.
+        announce: told each effect in order, after it was performed.
+        aside: runs what would hold up the loop.
+        threads: verify signatures.
+    """
+
+    store: Store
+    clock: Clock
+    inbox: Inbox
+    post: Callable[[tuple[NodeId, ...], bytes], None]
+    blame: Callable[[NodeId, Rejected], None]
+    announce: Callable[[Effect], None]
+    aside: Aside = on_thread
+    threads: ThreadPoolExecutor | None = None
+    tally: Counter[str] = field(default_factory=Counter)
+
+
+class Driver:
+    """Runs one protocol object."""
+
+    def __init__(self, member: Member, protocol: Protocol, world: World, batch: int) -> None:
+        self._member = member
+        self._protocol = protocol
+        self._world = world
+        self._batch = batch
+        self._timers: dict[str, Micros] = {}
+        self._effects: list[Effect] = []
+        self._answers: list[Callable[[], None]] = []
+
+    async def run(self) -> None:
+        """Starts the object and serves it until cancelled."""
+        self._take(self._protocol.start(self._world.clock.now()))
+        await self._perform()
+        while True:
+            with trio.move_on_at(self._next_moment()):
+                await self._world.inbox.wait()
+            self._ring()
+            if inputs := self._world.inbox.take(self._batch):
+                await self._handle(inputs)
+            await self._perform()
+
+    # ------------------------------------------------------------ inputs
+
+    def _next_moment(self) -> float:
+        if not self._timers:
+            return float("inf")
+        return self._world.clock.moment_of(min(self._timers.values()))
+
+    def _ring(self) -> None:
+        now = self._world.clock.now()
+        due = sorted((at, timer) for timer, at in self._timers.items() if at <= now)
+        for at, timer in due:
+            if self._timers.get(timer) == at:  # else an earlier one of these has set it again
+                del self._timers[timer]
+                self._take(self._protocol.on_timer(timer, self._world.clock.now()))
+
+    async def _handle(self, inputs: Sequence[Input]) -> None:
+        ready: list[tuple[Input, Any]] = []
+        for each in inputs:
+            try:
+                value = self._member.decode(each.data) if isinstance(each, FromPeer) else each.transaction
+            except Rejected as refusal:
+                self._refuse(each, refusal)
+            else:
+                ready.append((each, value))
+        await self._verify_ahead(ready)
+        for each, value in ready:
+            self._call(each, value)
+
+    async def _verify_ahead(self, ready: Iterable[tuple[Input, Any]]) -> None:
+        claims = [
+            claim
+            for each, value in ready
+            for claim in (
+                self._member.claims(value) if isinstance(each, FromPeer) else self._member.transaction_claims(value)
+            )
+        ]
+        if len(claims) >= THREAD_CLAIMS_MIN:
+            mapper = map if self._world.threads is None else self._world.threads.map
+            await self._world.aside(partial(warm, self._member.suite, claims, mapper))
+
+    def _call(self, each: Input, value: Any) -> None:
+        now = self._world.clock.now()
+        try:
+            if isinstance(each, FromPeer):
+                self._take(self._protocol.on_message(each.sender, value, now))
+            else:
+                self._take(self._protocol.on_transaction(self._member.verify_transaction(value), now))
+                self._answers.append(partial(each.answer, None))
+        except Rejected as refusal:
+            self._refuse(each, refusal)
+
+    def _refuse(self, each: Input, refusal: Rejected) -> None:
+        self._world.tally[f"rejected: {refusal.code.value}"] += 1
+        if isinstance(each, FromClient):
+            self._answers.append(partial(each.answer, refusal))
+        elif refusal.culprit is None or refusal.culprit == each.sender:
+            self._world.blame(each.sender, refusal)
+
+    # ------------------------------------------------------------ effects
+
+    def _take(self, effects: Sequence[Effect]) -> None:
+        """Stages what is to be durable, sets timers, and keeps everything in order."""
+        for effect in effects:
+            match effect:
+                case Persist():
+                    self._world.store.stage(effect)
+                case Commit(block, proof):
+                    encode = self._member.encode
+                    outcomes = self._member.outcomes(block, self._protocol)
+                    self._world.store.stage_commit(encode(block), encode(proof), outcomes)
+                case SetTimer(timer, at):
+                    self._timers[timer] = at
+                case Send() | Accuse():
+                    pass
+        self._effects.extend(effects)
+
+    async def _perform(self) -> None:
+        """Makes the batch durable, then lets the world hear of it."""
+        if self._world.store.is_staged:
+            await self._world.aside(self._world.store.flush)
+            self._world.tally["flushes"] += 1
+        effects, self._effects = self._effects, []
+        for effect in effects:
+            if isinstance(effect, Send):
+                self._world.post(effect.to, self._member.encode(effect.message))
+            self._world.announce(effect)
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            answer()
