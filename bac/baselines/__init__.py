@@ -1,0 +1,1 @@
+"""Comparison protocols, behind the same contract."""

@@ -1,0 +1,155 @@
+"""The ledger as the machine that finality executes bodies with.
+
+Beside the ledger's state it carries who was convicted by evidence ordered in the present epoch: that decides who
+follows, and is empty again after the boundary, so that the ledger's root says all that a newcomer must fetch.
+
+Source: docs/spec/finality.md V7, V9, E1, E2.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bac.baselines.basic.rotation import DrawFunction
+from bac.errors import Rejected
+from bac.finality.evidence import Judge
+from bac.finality.machine import Draw, Place
+from bac.finality.validity import is_evidence, tag_at
+from bac.intake import Intake
+from bac.ledger.block import BlockContext, Roles
+from bac.ledger.execution import Ledger
+from bac.ledger.snapshot import Chunk, Restoration, cut_chunk
+from bac.ledger.state import State
+from bac.params import Params
+from bac.types import Hash, NodeId, Units
+from bac.wire.codec import decode, encode
+from bac.wire.registry import decode_item, tag_of
+from bac.wire.transactions import SignedTransaction, VerifiedTransaction
+
+_TRANSACTION_TAG = tag_of(SignedTransaction)
+REMEMBERED = 4096
+"""Transactions whose signatures were judged, and that are not judged again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """The state after a block: the ledger's, and who was convicted in its epoch."""
+
+    ledger: State
+    epoch: int
+    culprits: tuple[NodeId, ...] = ()
+
+
+class Verifications:
+    """Judges encoded transactions, and remembers the good ones."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._known: OrderedDict[bytes, VerifiedTransaction] = OrderedDict()
+
+    def __call__(self, data: bytes) -> VerifiedTransaction:
+        """The transaction that `data` encodes. Raises Rejected."""
+        known = self._known.get(data)
+        if known is None:
+            known = self._known[data] = self._intake.transaction(data)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return known
+
+
+class Restoring:
+    """As finality's."""
+
+    def __init__(self, root: Hash) -> None:
+        self._restoration = Restoration(root)
+
+    @property
+    def wanted(self) -> bytes | None:
+        """Where the next chunk must begin."""
+        return self._restoration.wanted
+
+    def add(self, chunk: bytes) -> None:
+        """Takes the next chunk. Raises Rejected."""
+        self._restoration.add(decode(Chunk, chunk))
+
+    def state(self) -> Post:
+        """The state; of no epoch yet."""
+        return Post(State(self._restoration.trie()), -1)
+
+
+class LedgerMachine:
+    """Finality's machine, by `bac.ledger`."""
+
+    def __init__(
+        self, ledger: Ledger, genesis: State, params: Params, verify: Callable[[bytes], VerifiedTransaction],
+        judge: Judge, draw: DrawFunction,
+    ) -> None:  # fmt: skip
+        """`judge` answers whom evidence convicts; `draw` who follows."""
+        self._ledger = ledger
+        self._genesis = genesis
+        self._params = params
+        self._verify = verify
+        self._judge = judge
+        self._draw = draw
+
+    def genesis(self) -> Post:
+        """As the machine's."""
+        return Post(self._genesis, -1)
+
+    def root(self, state: Post) -> Hash:
+        """As the machine's."""
+        return state.ledger.root
+
+    def execute(self, parent: Post, place: Place, items: Sequence[bytes]) -> Post:
+        """As the machine's: transactions that are good by themselves are executed, evidence convicts."""
+        transactions = [each for each in map(self._transaction, items) if each is not None]
+        context = BlockContext(place.epoch, place.height, place.time_us, place.parent, _roles(place))
+        after = self._ledger.apply(parent.ledger, context, transactions).state
+        culprits = parent.culprits if parent.epoch == place.epoch else ()
+        for item in items:
+            if is_evidence(item):
+                found = self._judge(item, place.epoch)
+                culprits += tuple(each for each in found if each not in culprits)
+        return Post(after, place.epoch, culprits)
+
+    def _transaction(self, item: bytes) -> VerifiedTransaction | None:
+        if tag_at(item) != _TRANSACTION_TAG:
+            return None
+        try:
+            decode_item(item)
+            return self._verify(item)
+        except Rejected:
+            return None
+
+    def ends_epoch(self, state: Post, round_: int) -> bool:  # noqa: ARG002 (no claim lists to wait for)
+        """As the machine's: after the fixed number of rounds."""
+        return round_ >= self._params.epoch_rounds
+
+    def draw(self, state: Post, epoch: int, seed: Hash) -> Draw:
+        """As the machine's."""
+        return self._draw(state.ledger, epoch, seed, state.culprits)
+
+    def chunk(self, state: Post, start: bytes) -> bytes:
+        """As the machine's."""
+        return encode(cut_chunk(state.ledger.trie, start))
+
+    def chunks(self, state: Post) -> Sequence[bytes]:
+        """As the machine's."""
+        found = [cut_chunk(state.ledger.trie)]
+        while found[-1].end:
+            found.append(cut_chunk(state.ledger.trie, found[-1].end))
+        return [encode(chunk) for chunk in found]
+
+    def restoring(self, root: Hash) -> Restoring:
+        """As the machine's."""
+        return Restoring(root)
+
+
+def _roles(place: Place) -> Roles:
+    if place.view > 0:
+        return Roles()
+    voters = tuple((identity, Units(units)) for identity, units in place.voters)
+    primary, *others = place.committee
+    return Roles(primary.identity, tuple((leader.identity, leader.weight) for leader in others), voters)

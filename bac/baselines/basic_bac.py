@@ -1,0 +1,406 @@
+"""Basic BAC: no hashgraph. The primary packages transactions, candidate primaries verify and sign, every voter executes
+and acknowledges; two certified headers in a row confirm (BAC paper, Algorithm 1, by the rules of finality).
+
+Theory of operation. All that makes a block final is `bac.finality`; this file is a source of blocks. The primary
+proposes a header and its body to the leaders; whoever of them finds it valid sends its signature to all of them; with
+more than two thirds of the weight the header is published. The certificate of one block stands in the body of the next.
+While a transaction is not confirmed the primary proposes as soon as it has the certificate of the last block; otherwise
+once per heartbeat, so that the last block before silence is confirmed too.
+
+A silent primary is succeeded: candidate k proposes k · T_repeat after nothing has happened. A committee that disagrees
+or is captured costs a view change, which is finality's business.
+
+Source: docs/spec/finality.md BB-1 to BB-6, MP-1 to MP-5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+from bac.baselines.basic.machine import LedgerMachine, Post, Verifications
+from bac.baselines.basic.mempool import Mempool
+from bac.baselines.basic.proposals import Proposal, Proposals
+from bac.baselines.basic.rotation import DrawFunction, Rotation
+from bac.crypto.keys import NodeSecrets
+from bac.crypto.suite import Suite
+from bac.errors import Code, Rejected
+from bac.finality.chain import Link, Verdict, header_hash
+from bac.finality.epochs import genesis_epoch
+from bac.finality.evidence import Court
+from bac.finality.finality import Finality
+from bac.finality.records import load_signed, save_signed
+from bac.finality.site import Outbox, Site
+from bac.finality.validity import tag_at
+from bac.finality.voter import KeyChain
+from bac.genesis import Genesis, GenesisShard, network_id
+from bac.intake import Intake
+from bac.ledger.execution import Ledger
+from bac.ledger.state import genesis_state
+from bac.params import Params
+from bac.proofs.certificate import Scope
+from bac.proofs.electorate import Electorate
+from bac.protocol import Accuse, Commit, Construction, Effect, Message, SetTimer, Timer
+from bac.types import Hash, Micros, NodeId
+from bac.wire.block import Body, ConfirmationProof, Envelope, LeaderSignature
+from bac.wire.codec import encode
+from bac.wire.evidence import Evidence
+from bac.wire.header import Kind, Rank
+from bac.wire.registry import tag_of
+from bac.wire.sync import TransactionBatch
+from bac.wire.transactions import SignedTransaction, VerifiedTransaction
+from bac.wire.votes import Certificate
+
+PACE_TIMER: Final = "pace"
+EVIDENCE_MAX: Final = 16
+RESENT_MAX: Final = 64
+_TRANSACTION_TAG: Final = tag_of(SignedTransaction)
+
+
+class BasicBac:
+    """One node; see the head of this file."""
+
+    def __init__(self, construction: Construction, draw: DrawFunction | None = None) -> None:
+        """`construction.keys` is a `NodeSecrets`, its verifier a whole `Suite`; `draw` replaces the rotation."""
+        genesis: Genesis = construction.genesis
+        secrets: NodeSecrets = construction.keys
+        suite = cast(Suite, construction.verifier)
+        self._params: Params = construction.params
+        signing = suite.key_pair(secrets.signing)
+        me = NodeId(signing.public)
+        shard = shard_of(genesis, me)
+        scope = Scope(network_id(genesis), shard.shard, suite.quorum)
+        members = tuple(member.identity for member in shard.members)
+        known = frozenset(members)
+        intake = Intake(
+            scope.network, scope.shard, genesis.authority, suite, lambda each: each if each in known else None
+        )
+        self._verify = Verifications(intake)
+        self.court = Court(scope, suite, self._electorate)
+        ledger = Ledger(scope.network, scope.shard, self._params)
+        state = genesis_state(genesis, shard.shard)
+        draw = draw or Rotation(shard, self._params)
+        machine = LedgerMachine(ledger, state, self._params, self._verify, self.court.judge_item, draw)
+        self._site = Site(
+            me=me, peers=members, scope=scope, params=self._params, machine=machine, suite=suite, intake=intake,
+            signing=signing, keys=KeyChain(secrets.acknowledgement, scope), random=construction.random,
+            store=construction.store, collect=self._collect, out=Outbox(me),
+        )  # fmt: skip
+        self.mempool = Mempool(self._params)
+        self._own: dict[bytes, VerifiedTransaction] = {}
+        self._evidence: dict[bytes, None] = {}
+        self._epoch = -1
+        first = genesis_epoch(genesis, shard.shard, state.root, draw(state, -1, Hash(genesis.seed), ()), self._params)
+        self.finality = Finality(self._site, first)
+        self._proposals = Proposals()
+        self._signed: dict[int, bytes] = {}
+        self._progress_us = Micros(0)
+        self._wake: Micros | None = None
+        self._armed = Micros(0)
+
+    def _electorate(self, epoch: int) -> Electorate | None:
+        known = self.finality.epochs.get(epoch)
+        return None if known is None else known.electorate
+
+    # ------------------------------------------------------------ handlers
+
+    def start(self, now: Micros) -> Sequence[Effect]:
+        """As the contract's."""
+        return self._after(self.finality.start(now), now)
+
+    def on_transaction(self, transaction: VerifiedTransaction, now: Micros) -> Sequence[Effect]:
+        """A client's transaction: kept, and handed to leaders. Raises Rejected."""
+        if self.mempool.add(transaction, self._confirmed_state().ledger):
+            self._own[transaction.id] = transaction
+            self._hand_on([transaction], self._leaders_told())
+        return self._after([], now)
+
+    def on_message(self, sender: NodeId, message: Message, now: Micros) -> Sequence[Effect]:
+        """As the contract's."""
+        self.finality.term.now = now
+        match message:
+            case TransactionBatch():
+                self._on_transactions(sender, message)
+            case Evidence():
+                self._on_evidence(sender, message)
+            case Envelope() if self._is_proposal(message):
+                self._on_proposal(sender, message)
+            case _:
+                return self._after(self.finality.on_message(sender, message, now), now)
+        return self._after([], now)
+
+    def on_timer(self, timer: Timer, now: Micros) -> Sequence[Effect]:
+        """As the contract's."""
+        if timer == PACE_TIMER:
+            return self._after([], now)
+        effects = self.finality.on_timer(timer, now)
+        if timer == "repeat":
+            self._repeat()
+        return self._after(effects, now)
+
+    def _after(self, effects: list[Effect], now: Micros) -> list[Effect]:
+        """What the source of blocks does after any input."""
+        self.finality.term.now = now
+        done = list(effects)
+        self._wake = None
+        self._notice(done)
+        for _ in range(8):  # each turn can complete one step: sign, publish, propose
+            more = self._turn(now)
+            self._notice(more)
+            done += more
+            if not more:
+                break
+        if self._wake is not None and not now < self._armed <= self._wake:
+            self._armed = self._wake
+            done.append(SetTimer(PACE_TIMER, self._wake))
+        return done
+
+    def _turn(self, now: Micros) -> list[Effect]:
+        self._enter_epoch(now)
+        self._sign_proposals()
+        self._publish(now)
+        self._propose(now)
+        return self.finality.flush()
+
+    def _notice(self, effects: Sequence[Effect]) -> None:
+        """Confirmed transactions leave the pool; evidence is kept for the next block."""
+        if any(isinstance(effect, Commit) for effect in effects):
+            state = self._confirmed_state().ledger
+            self.mempool.settle(state)
+            self._own = {each: verified for each, verified in self._own.items() if verified.id in self.mempool}
+        for effect in effects:
+            if isinstance(effect, Accuse):
+                self._keep_evidence(effect.evidence)
+
+    # ------------------------------------------------------------ transactions and evidence
+
+    def _confirmed_state(self) -> Post:
+        """The state after the last block that was executed and confirmed; of genesis while there is none at hand."""
+        state = self.finality.term.committed.state
+        known: Post = self._site.machine.genesis() if state is None else state
+        return known
+
+    def _leaders_told(self) -> tuple[NodeId, ...]:
+        return self.finality.term.epoch.leaders()[: self._params.acknowledgement_fanout]
+
+    def _hand_on(self, transactions: Sequence[VerifiedTransaction], to: Sequence[NodeId]) -> None:
+        items = tuple(encode(each.signed) for each in transactions)
+        if items:
+            self._site.out.send(to, TransactionBatch(items))
+
+    def _on_transactions(self, sender: NodeId, batch: TransactionBatch) -> None:
+        try:
+            verified = [self._verify(item) for item in batch.transactions]
+        except Rejected as refusal:
+            raise Rejected(refusal.code, refusal.reason, sender) from refusal
+        state = self._confirmed_state().ledger
+        for each in verified:
+            try:
+                self.mempool.add(each, state)
+            except Rejected:
+                continue  # decided, expired or too many: nobody's fault
+
+    def _on_evidence(self, sender: NodeId, evidence: Any) -> None:
+        if not self.court.culprits(evidence):
+            raise Rejected(Code.BAD_PROOF, "evidence that proves nothing", sender)
+        self._keep_evidence(evidence)
+
+    def _keep_evidence(self, evidence: Any) -> None:
+        item = encode(evidence)
+        if item not in self._evidence and len(self._evidence) < EVIDENCE_MAX:
+            self._evidence[item] = None
+            self._site.out.send(self._leaders_told(), evidence)
+
+    def _repeat(self) -> None:
+        """Says again what is not confirmed yet: own transactions to all leaders and to k others."""
+        waiting = [each for each in self._own.values() if each.id in self.mempool][:RESENT_MAX]
+        to = (*self.finality.term.epoch.leaders(), *self._site.some(self._params.gossip_fanout))
+        self._hand_on(waiting, to)
+
+    def _collect(self, state: Post) -> tuple[bytes, ...]:
+        """Items for a block on `state`: evidence, then transactions."""
+        limit = self._params.max_event_items
+        items = tuple(
+            item for item in self._evidence if not set(self.court.judge_item(item, self._epoch)) <= set(state.culprits)
+        )
+        return items + self.mempool.select(state.ledger, limit, self._params.max_event_bytes)
+
+    # ------------------------------------------------------------ proposals
+
+    def _enter_epoch(self, now: Micros) -> None:
+        term = self.finality.term
+        if term.epoch.number != self._epoch:
+            self._epoch = term.epoch.number
+            self._proposals = Proposals()
+            self._signed = dict(load_signed(self._site.store, self._epoch))
+            self._progress_us = now
+            self._set_pace(now)
+
+    def _is_leader(self) -> bool:
+        term = self.finality.term
+        is_active = term.voter.view == 0 and term.ended() is None and term.tree.root.state is not None
+        return is_active and self._site.me in term.epoch.leaders()
+
+    def _is_proposal(self, envelope: Envelope) -> bool:
+        """BB-1: a header of view 0 that too few leaders have signed yet."""
+        header, term = envelope.header, self.finality.term
+        if header.view != 0 or header.kind is not Kind.ORDERED or header.epoch != term.epoch.number:
+            return False
+        known = term.tree.get(header_hash(header))
+        if known is not None and known.envelope is not None:
+            return False
+        return not term.validity.is_supermajority([each.leader for each in envelope.signatures])
+
+    def _on_proposal(self, sender: NodeId, envelope: Envelope) -> None:
+        """BB-1. Raises Rejected."""
+        term = self.finality.term
+        if self._site.me not in term.epoch.leaders():
+            raise Rejected(Code.NO_QUORUM, "a proposal to somebody who does not lead", sender)
+        block_hash = header_hash(envelope.header)
+        self._site.intake.header(envelope.header)
+        for each in envelope.signatures:
+            if each.leader not in term.epoch.leaders():
+                raise Rejected(Code.NOT_A_MEMBER, "a proposal signed by somebody who does not lead", sender)
+            self._site.intake.leader_signature(block_hash, each)
+        proposal = self._proposals.get(block_hash)
+        if proposal is None:
+            if not (envelope.signatures and self._proposals.has_room(envelope.header)):
+                return
+            if not term.tree.has_room(envelope.header, block_hash):
+                return
+            proposal = self._proposals.add(term.propose(envelope.header, block_hash, sender))
+        term.accuse(*term.watch.headers(envelope))
+        for each in envelope.signatures:
+            proposal.signatures.setdefault(each.leader, each)
+
+    def _sign_proposals(self) -> None:
+        """BB-2: signs what is valid, one header per height; durable before it is sent."""
+        if not self._is_leader():
+            return
+        for proposal in self._proposals.open():
+            link = proposal.link
+            if self._site.me in proposal.signatures or self._signed.get(link.header.height, link.hash) != link.hash:
+                continue
+            if link.header.time_us <= self.finality.term.now + self._params.ahead_us and self._is_valid(link):
+                envelope = Envelope(link.header, (self._sign(proposal),), None, None)
+                self._site.out.send(self.finality.term.epoch.leaders(), envelope)
+
+    def _is_valid(self, link: Link) -> bool:
+        parent = link.parent
+        if link.body is None or parent is None or parent.verdict is not Verdict.VALID or parent.state is None:
+            return False
+        return self.finality.term.preview(link) is not None
+
+    def _sign(self, proposal: Proposal) -> LeaderSignature:
+        link = proposal.link
+        signature = proposal.signatures[self._site.me] = self._site.sign_header(link.header)
+        self._signed[link.header.height] = link.hash
+        self._site.out.add(save_signed(self._epoch, link.header.height, link.hash))
+        return signature
+
+    def _publish(self, now: Micros) -> None:
+        """R8: the primary at once, candidate k after k · T_publish, if nobody has published it."""
+        if not self._is_leader():
+            return
+        term = self.finality.term
+        place = term.epoch.leaders().index(self._site.me)
+        for proposal in self._proposals.open():
+            if not term.validity.is_supermajority(sorted(proposal.signatures)) or proposal.link.body is None:
+                continue
+            if proposal.ready_us is None:
+                proposal.ready_us = now
+            due = proposal.ready_us + place * self._params.publish_us
+            if now >= due:
+                self._publish_one(proposal)
+            else:
+                self._set_pace(Micros(due))
+
+    def _publish_one(self, proposal: Proposal) -> None:
+        term = self.finality.term
+        body = proposal.link.body
+        assert body is not None, "who publishes holds the body"
+        envelope = proposal.envelope(self._boundary_proof(proposal.link))
+        self.finality.place(envelope, body)
+        term.push(self._site.peers, envelope, body)
+        self._progress_us = term.now
+
+    def _boundary_proof(self, link: Link) -> ConfirmationProof | None:
+        """E4: the first block of an epoch comes with the proof of the boundary."""
+        term = self.finality.term
+        return term.epoch.proof if link.parent is term.tree.root else None
+
+    # ------------------------------------------------------------ proposing
+
+    def _propose(self, now: Micros) -> None:
+        """BB-3 to BB-6."""
+        if not self._is_leader():
+            return
+        term = self.finality.term
+        tip = term.tip()
+        height = tip.header.height + 1
+        if (
+            tip.closed is not None
+            or height in self._signed
+            or self._backlog(tip) >= self._params.max_unconfirmed_blocks
+        ):
+            return
+        due = self._due(tip, now)
+        if now < due:
+            self._set_pace(due)
+            return
+        items = self._items(tip)
+        derived = term.validity.order(tip, Micros(max(now, tip.header.time_us + 1)), items)
+        if derived is None:
+            return
+        link = term.propose(derived.header, header_hash(derived.header), None)
+        link.body = Body(items)
+        link.draft = derived
+        proposal = self._proposals.get(link.hash) or self._proposals.add(link)
+        envelope = Envelope(link.header, (self._sign(proposal),), None, self._boundary_proof(link))
+        term.push(term.epoch.leaders(), envelope, link.body)
+        self._progress_us = now
+
+    def _backlog(self, tip: Link) -> int:
+        return tip.header.height - self.finality.term.height
+
+    def _due(self, tip: Link, now: Micros) -> Micros:
+        """BB-4, BB-5: when this leader proposes on `tip`."""
+        place = self.finality.term.epoch.leaders().index(self._site.me)
+        since = max(self._progress_us, min(tip.header.time_us, now)) if tip.parent is not None else self._progress_us
+        if place:
+            return Micros(since + self._params.event_max_us + place * self._params.repeat_us)
+        is_certified = tip.certificate is not None or tip.parent is None
+        pause = self._params.event_min_us if is_certified and self._is_urgent(tip) else self._params.event_max_us
+        return Micros(since + pause)
+
+    def _is_urgent(self, tip: Link) -> bool:
+        """BB-4: somebody waits: for a transaction to be ordered, or for one that is ordered to be confirmed."""
+        shown = self.finality.term.shown_confirmed(tip)
+        for link in tip.path():
+            if link is shown or link.parent is None:
+                break
+            if link.body is not None and any(tag_at(item) == _TRANSACTION_TAG for item in link.body.items):
+                return True
+        return self.mempool.is_ready(tip.state.ledger)
+
+    def _items(self, tip: Link) -> tuple[bytes, ...]:
+        certificate = self.finality.term.voter.high.get(0)
+        items: tuple[bytes, ...] = ()
+        if certificate is not None and tip.parent is not None and _is_news(certificate, tip.header.justify):
+            items = (encode(certificate),)
+        return items + self._collect(tip.state)
+
+    def _set_pace(self, at: Micros) -> None:
+        self._wake = at if self._wake is None else min(at, self._wake)
+
+
+def _is_news(certificate: Certificate, justify: Rank) -> bool:
+    return justify.view < 0 or certificate.ballot.height > justify.height
+
+
+def shard_of(genesis: Genesis, identity: NodeId) -> GenesisShard:
+    """The shard of which `identity` is a member. ValueError for a stranger."""
+    for shard in genesis.shards:
+        if any(member.identity == identity for member in shard.members):
+            return shard
+    raise ValueError(f"{identity.hex()[:16]} is no member of any shard")

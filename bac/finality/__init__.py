@@ -1,0 +1,1 @@
+"""Votes, confirmation, recovery, epochs: when a block is final. It knows no source of blocks."""

@@ -1,0 +1,190 @@
+"""Pulling what is missing and serving what is asked for: headers, bodies, states, boundary records (R7, R8, E8, V7).
+
+A body comes from one peer, piece after piece; if it does not come, or turns out to be another, the next peer is asked.
+What is missing is asked for again every T_repeat. All of it is bounded: `WANTED_MAX` things are sought at a time.
+
+Source: docs/spec/finality.md R7, R8, E8, V7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bac.errors import Code, Rejected
+from bac.finality.chain import Link, Tree
+from bac.finality.machine import Restoring
+from bac.finality.site import Site
+from bac.finality.validity import fits
+from bac.types import Hash, NodeId
+from bac.wire.block import Body, Envelope
+from bac.wire.codec import decode, encode
+from bac.wire.sync import BATCH_BYTES_MAX, EnvelopeBatch, EnvelopePull
+from bac.wire.transfer import Assembly, BodyChunk, BodyPull, StateChunk, StatePull, cut
+
+WANTED_MAX = 64
+ASKED = 2
+"""Peers asked at a time, after the one that is known to have it."""
+SERVED_MAX = 64
+
+
+class Pulls:
+    """What one node lacks of the present epoch."""
+
+    def __init__(self, site: Site, tree: Tree) -> None:
+        self._site = site
+        self._tree = tree
+        self._bodies: dict[Hash, Assembly] = {}
+        self._headers: dict[Hash, None] = {}
+        self._early: dict[NodeId, BodyChunk] = {}
+        self._restoring: Restoring | None = None
+
+    # ------------------------------------------------------------ asking
+
+    def want_body(self, link: Link, source: NodeId | None) -> None:
+        """Asks for the body of a header, which `source` should have."""
+        if link.hash in self._bodies or len(self._bodies) >= WANTED_MAX:
+            return
+        self._ask_body(link.hash, source or self._anybody(link))
+
+    def _ask_body(self, block_hash: Hash, source: NodeId) -> None:
+        assembly = self._bodies[block_hash] = Assembly(block_hash, source)
+        self._site.out.send((source,), assembly.pull())
+
+    def _anybody(self, link: Link) -> NodeId:
+        signers = [each.leader for each in link.envelope.signatures] if link.envelope is not None else []
+        others = [identity for identity in signers if identity != self._site.me]
+        if others and self._site.random.getrandbits(1):
+            return self._site.random.choice(others)
+        return self._site.some(1)[0]
+
+    def want_header(self, block_hash: Hash, source: NodeId | None) -> None:
+        """Asks for a header and its ancestors in this epoch."""
+        if block_hash in self._headers or len(self._headers) >= WANTED_MAX:
+            return
+        self._headers[block_hash] = None
+        self._ask_header(block_hash, (source,) if source is not None else self._site.some(ASKED))
+
+    def _ask_header(self, block_hash: Hash, sources: Sequence[NodeId]) -> None:
+        self._site.out.send(sources, EnvelopePull(block_hash, self._tree.root.header.height))
+
+    def found_header(self, block_hash: Hash) -> None:
+        """It is here."""
+        self._headers.pop(block_hash, None)
+
+    def repeat(self) -> None:
+        """Asks again, others."""
+        for block_hash in list(self._headers):
+            self._ask_header(block_hash, self._site.some(ASKED))
+        for block_hash in list(self._bodies):
+            link = self._tree.get(block_hash)
+            if link is None or link.body is not None:
+                del self._bodies[block_hash]
+            else:
+                self._ask_body(block_hash, self._anybody(link))
+        if self._tree.root.state is None:
+            self._ask_state(self._site.some(ASKED))
+
+    # ------------------------------------------------------------ bodies
+
+    def on_chunk(self, sender: NodeId, chunk: BodyChunk) -> Link | None:
+        """A piece of a body, asked for or pushed; the link whose body it completes.
+
+        Raises:
+            Rejected: `MALFORMED`, `OVERSIZED`: the sender's fault.
+        """
+        link = self._tree.get(chunk.header_hash)
+        if link is None:
+            if len(self._early) < len(self._site.peers):
+                self._early[sender] = chunk
+            return None
+        if link.body is not None:
+            return None
+        assembly = self._bodies.get(link.hash)
+        whole = len(chunk.data) == chunk.total
+        if whole:
+            assembly = Assembly(link.hash, sender)
+        elif assembly is None:
+            assembly = self._bodies[link.hash] = Assembly(link.hash, sender)
+        data = assembly.add(chunk)
+        if data is None:
+            if not whole:
+                self._site.out.send((sender,), assembly.pull())
+            return None
+        return self._complete(link, data, sender)
+
+    def _complete(self, link: Link, data: bytes, sender: NodeId) -> Link:
+        try:
+            body = decode(Body, data)
+        except Rejected as refusal:
+            self._bodies.pop(link.hash, None)
+            raise Rejected(refusal.code, refusal.reason, sender) from refusal
+        if not fits(link.header, body):
+            self._bodies.pop(link.hash, None)
+            raise Rejected(Code.MALFORMED, "not the body of the header", sender)
+        self._bodies.pop(link.hash, None)
+        link.body = body
+        return link
+
+    def take_early(self, link: Link) -> None:
+        """Uses a whole body that came before its header."""
+        for sender, chunk in list(self._early.items()):
+            if chunk.header_hash == link.hash:
+                del self._early[sender]
+                try:
+                    self.on_chunk(sender, chunk)
+                except Rejected:
+                    continue
+
+    # ------------------------------------------------------------ states
+
+    def want_state(self, source: NodeId | None) -> None:
+        """V7: asks for the confirmed state on which the epoch stands."""
+        self._ask_state((source,) if source is not None else self._site.some(ASKED))
+
+    def _ask_state(self, sources: Sequence[NodeId]) -> None:
+        root = self._tree.root.header.state_root
+        if self._restoring is None:
+            self._restoring = self._site.machine.restoring(root)
+        if self._restoring.wanted is not None:
+            self._site.out.send(sources, StatePull(root, self._restoring.wanted))
+
+    def on_state_chunk(self, sender: NodeId, chunk: StateChunk) -> bool:
+        """A chunk of that state; whether the state is complete now, in `tree.root.state`.
+
+        Raises:
+            Rejected: `BAD_PROOF`, `MALFORMED`: the sender's fault.
+        """
+        root = self._tree.root
+        if root.state is not None or self._restoring is None or chunk.state_root != root.header.state_root:
+            return False
+        self._restoring.add(chunk.chunk)
+        if self._restoring.wanted is not None:
+            self._ask_state((sender,))
+            return False
+        root.state = self._restoring.state()
+        self._restoring = None
+        return True
+
+
+def serve_envelopes(tree: Tree, pull: EnvelopePull) -> EnvelopeBatch | None:
+    """The header asked for and its ancestors above the height, as far as they fit; None if it is unknown."""
+    link = tree.get(pull.header_hash)
+    found: list[Envelope] = []
+    size = 0
+    for each in link.path() if link is not None else ():
+        if each is tree.root or each.header.height <= pull.above or each.envelope is None or len(found) >= SERVED_MAX:
+            break
+        size += len(encode(each.envelope))
+        if size > BATCH_BYTES_MAX // 2 and found:
+            break
+        found.append(each.envelope)
+    return EnvelopeBatch(tuple(found)) if found else None
+
+
+def serve_body(tree: Tree, pull: BodyPull) -> BodyChunk | None:
+    """The chunk asked for, if the body is here."""
+    link = tree.get(pull.header_hash)
+    if link is None or link.body is None:
+        return None
+    data = encode(link.body)
+    return cut(pull.header_hash, data, pull.offset) if pull.offset < len(data) else None

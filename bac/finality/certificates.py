@@ -1,0 +1,74 @@
+"""Acknowledgements on their way to certificates, for one epoch, in bounded memory.
+
+Source: docs/spec/finality.md V2, V8, V9.
+"""
+
+from __future__ import annotations
+
+from bac.proofs.certificate import Scope, Tally
+from bac.proofs.electorate import Electorate
+from bac.types import NodeId
+from bac.wire.votes import Acknowledgement, Ballot, Certificate
+
+BALLOTS_MAX = 512
+"""Most headers of one epoch that one voter's acknowledgements are kept for: honest ones need far fewer."""
+
+
+class Tallies:
+    """Collects acknowledgements of any header, known or not."""
+
+    def __init__(self, electorate: Electorate, scope: Scope) -> None:
+        self._electorate = electorate
+        self._scope = scope
+        self._tallies: dict[Ballot, Tally] = {}
+        self._certified: set[Ballot] = set()
+        self._spent: dict[NodeId, int] = {}
+        self._latest: dict[tuple[int, NodeId], list[Acknowledgement]] = {}
+
+    def add(self, acknowledgement: Acknowledgement, source: NodeId) -> Certificate | None:
+        """Counts what the peer `source` sent; the certificate that it completes, once.
+
+        Raises:
+            Rejected: as `Tally.add`; nothing changed.
+        """
+        ballot = acknowledgement.ballot
+        if ballot in self._certified:
+            return None
+        spent = self._spent.get(acknowledgement.voter, 0)
+        if spent >= BALLOTS_MAX:
+            return None
+        tally = self._tallies.get(ballot)
+        if tally is None:
+            tally = Tally(ballot, self._electorate, self._scope)
+        before = tally.units
+        tally.add(acknowledgement, source)
+        self._tallies[ballot] = tally
+        if tally.units > before:
+            self._spent[acknowledgement.voter] = spent + 1
+        return self._complete(ballot, tally)
+
+    def _complete(self, ballot: Ballot, tally: Tally) -> Certificate | None:
+        certificate = tally.certificate()
+        if certificate is not None:
+            self.done(ballot)
+        return certificate
+
+    def done(self, ballot: Ballot) -> None:
+        """There is a certificate: no more is counted."""
+        self._certified.add(ballot)
+        self._tallies.pop(ballot, None)
+
+    def by(self, voter: NodeId) -> list[Acknowledgement]:
+        """The acknowledgements by `voter` that are remembered, the lowest view first."""
+        found = [self._latest[key] for key in sorted(self._latest) if key[1] == voter]
+        return [each for known in found for each in known]
+
+    def rivals(self, acknowledgement: Acknowledgement) -> tuple[Acknowledgement, ...]:
+        """Earlier acknowledgements by the same voter in the same view, of other headers; remembers this one (V9)."""
+        key = (acknowledgement.ballot.view, acknowledgement.voter)
+        known = self._latest.setdefault(key, [])
+        others = tuple(each for each in known if each.ballot != acknowledgement.ballot)
+        if len(others) == len(known):
+            known.append(acknowledgement)
+            del known[:-4]
+        return others

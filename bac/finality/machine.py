@@ -1,0 +1,115 @@
+"""What finality asks of the state machine that executes bodies, and of the source that says when an epoch ends.
+
+Finality never looks into a state. It hands over parent, place and items, and compares roots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from typing import Protocol as Interface
+
+from bac.types import Hash, Height, Micros, NodeId
+from bac.wire.block import Elector, Leader
+from bac.wire.header import ShardSummary
+
+State: TypeAlias = Any
+"""A state of the machine, immutable; known by its root."""
+
+NO_SUMMARY = ShardSummary(0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a body is executed.
+
+    Attributes:
+        epoch: of the block.
+        view: 0 where the committee made it.
+        height: of the block.
+        time_us: block time.
+        parent: hash of the parent's header.
+        committee: of the epoch, in the order of succession.
+        voters: (identity, units) of all who signed the certificates in the body.
+    """
+
+    epoch: int
+    view: int
+    height: Height
+    time_us: Micros
+    parent: Hash
+    committee: tuple[Leader, ...]
+    voters: tuple[tuple[NodeId, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Who follows: the electorate and committee of the next epoch, and the seed of the one after that.
+
+    Attributes:
+        electors: V_{e+1}, if it qualifies (E7).
+        committee: in the order of succession; whoever is not in V_{e+1} is dropped.
+        seed: seed_{e+2}.
+        excluded: who is not to stay if the present electorate must: leavers and proven culprits.
+        summary: of the shard, for its neighbours.
+    """
+
+    electors: tuple[Elector, ...]
+    committee: tuple[Leader, ...]
+    seed: Hash
+    excluded: tuple[NodeId, ...] = ()
+    summary: ShardSummary = NO_SUMMARY
+
+
+class Restoring(Interface):
+    """A state on its way, chunk by chunk, each judged by itself."""
+
+    @property
+    def wanted(self) -> bytes | None:
+        """Where the next chunk must begin; None when nothing is missing."""
+        ...
+
+    def add(self, chunk: bytes) -> None:
+        """Takes the chunk wanted next. Raises Rejected for another or a false one; nothing changed then."""
+        ...
+
+    def state(self) -> State:
+        """The state, when nothing is missing."""
+        ...
+
+
+class Machine(Interface):
+    """The state machine of one shard. All functions are pure."""
+
+    def genesis(self) -> State:
+        """The first state."""
+        ...
+
+    def root(self, state: State) -> Hash:
+        """Commits to `state`."""
+        ...
+
+    def execute(self, parent: State, place: Place, items: Sequence[bytes]) -> State:
+        """The state after a body. Raises Rejected if an item is invalid by itself: such a body is never valid."""
+        ...
+
+    def ends_epoch(self, state: State, round_: int) -> bool:
+        """E2: whether the block of this round, with this state after it, is the last of its epoch."""
+        ...
+
+    def draw(self, state: State, epoch: int, seed: Hash) -> Draw:
+        """Who follows after `epoch`, whose last block leaves `state`; `seed` is seed_{e+1}."""
+        ...
+
+    def chunk(self, state: State, start: bytes) -> bytes:
+        """The chunk of `state` that begins at path `start` (32 bytes). ValueError if `start` is no path."""
+        ...
+
+    def chunks(self, state: State) -> Sequence[bytes]:
+        """All chunks of `state`, in order."""
+        ...
+
+    def restoring(self, root: Hash) -> Restoring:
+        """Begins to rebuild the state with this root."""
+        ...

@@ -1,0 +1,114 @@
+"""What all parts of one node's finality share: who and where it is, what it may ask, and where effects go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from bac.crypto.suite import KeyPair, Suite
+from bac.finality.machine import Machine
+from bac.finality.voter import KeyChain
+from bac.intake import Intake
+from bac.params import Params
+from bac.proofs.certificate import Scope
+from bac.protocol import Effect, Persist, Send, Store
+from bac.types import Micros, NodeId
+from bac.wire.block import Body, LeaderSignature, leader_preimage
+from bac.wire.codec import Message
+from bac.wire.header import Header, header_hash
+from bac.wire.signed import UNSIGNED, S, preimage, with_signature
+
+if TYPE_CHECKING:
+    from random import Random  # noqa: TID251 (a type: the generator is handed in)
+
+Collector: TypeAlias = Callable[[Any], tuple[bytes, ...]]
+"""Items that a source of blocks would put into an opening on this state."""
+
+
+class Block(Message, frozen=True, tag=101):
+    """What is committed: a header and its body."""
+
+    header: Header
+    body: Body
+
+
+class Outbox:
+    """The effects of one input, in order."""
+
+    def __init__(self, me: NodeId) -> None:
+        self._me = me
+        self._effects: list[Effect] = []
+
+    def take(self) -> list[Effect]:
+        """All effects so far; the box is empty then."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    def add(self, *effects: Effect) -> None:
+        """Appends."""
+        self._effects.extend(effects)
+
+    def persist(self, records: Iterable[Persist]) -> None:
+        """Appends records."""
+        self._effects.extend(records)
+
+    def send(self, to: Iterable[NodeId], message: Any) -> None:
+        """Sends to each recipient once, never to this node itself."""
+        recipients = tuple(dict.fromkeys(identity for identity in to if identity != self._me))
+        if recipients:
+            self._effects.append(Send(recipients, message))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One node in one shard.
+
+    Attributes:
+        me: its identity.
+        peers: all registered members, itself included, ascending.
+        scope: network, shard, quorum scheme.
+        params: of the network.
+        machine: executes bodies.
+        suite: all cryptography.
+        intake: judges what needs no state.
+        signing: its signing key.
+        keys: its acknowledgement keys.
+        random: for the choice of peers and jitter.
+        store: what was persisted.
+        out: where effects go.
+        collect: items for an opening.
+    """
+
+    me: NodeId
+    peers: tuple[NodeId, ...]
+    scope: Scope
+    params: Params
+    machine: Machine
+    suite: Suite
+    intake: Intake
+    signing: KeyPair
+    keys: KeyChain
+    random: Random
+    store: Store
+    collect: Collector
+    out: Outbox = field(repr=False)
+
+    def sign(self, message: S) -> S:
+        """`message` with this node's signature."""
+        content = with_signature(message, UNSIGNED)
+        return with_signature(message, self.signing.sign(preimage(content, self.scope.network, self.scope.shard)))
+
+    def sign_header(self, header: Header) -> LeaderSignature:
+        """This node's signature on a header, as leader or proposer."""
+        message = leader_preimage(header_hash(header), self.scope.network, self.scope.shard)
+        return LeaderSignature(self.me, self.signing.sign(message))
+
+    def some(self, count: int) -> tuple[NodeId, ...]:
+        """Up to `count` drawn peers."""
+        others = [identity for identity in self.peers if identity != self.me]
+        return tuple(self.random.sample(others, min(count, len(others))))
+
+    def jitter_us(self, period_us: int) -> Micros:
+        """`period_us` and up to a quarter more."""
+        return Micros(period_us + self.random.randrange(period_us // 4 + 1))

@@ -1,0 +1,319 @@
+"""Which headers are valid (V4 to V7, E2, E3, R5, R6), and how valid ones are made: one function derives both.
+
+Everything in a header but the round, the time and the choice of items follows from the parent and the body. So a block
+is judged by deriving its header anew and comparing.
+
+Items that are worth nothing (a bad signature, a certificate of another branch) are ignored, alike by everybody: who
+orders items cannot always refuse them.
+
+Source: docs/spec/finality.md V4 to V7, E2, E3, R5, R6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bac.errors import Code, Rejected
+from bac.finality.chain import Link, Verdict
+from bac.finality.epochs import Epoch, Successors, succeed
+from bac.finality.machine import Machine, Place
+from bac.finality.newview import check_new_view, opening_time_us, rank_of
+from bac.intake import Intake
+from bac.params import Params
+from bac.proofs.certificate import Scope, verify_certificate
+from bac.proofs.merkle import compute_root
+from bac.types import Height, Micros, NodeId
+from bac.wire.block import Body, Envelope
+from bac.wire.codec import PROTOCOL_VERSION, encode
+from bac.wire.evidence import AnyEvidence
+from bac.wire.header import Boundary, Header, Kind, Rank
+from bac.wire.registry import decode_item, tag_of
+from bac.wire.votes import Certificate, NewView
+
+NOTHING: Final = Body(())
+_EVIDENCE_TAGS: Final = frozenset(tag_of(kind) for kind in AnyEvidence.__args__)
+_CERTIFICATE_TAG: Final = tag_of(Certificate)
+_NEW_VIEW_TAG: Final = tag_of(NewView)
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A header as it follows from parent and body, with what was found on the way.
+
+    Attributes:
+        header: the only valid one.
+        state: after the body.
+        successors: of the last block of an epoch.
+        certificates: in the body, found good.
+        new_view: of an opening.
+    """
+
+    header: Header
+    state: Any
+    successors: Successors | None = None
+    certificates: tuple[Certificate, ...] = ()
+    new_view: NewView | None = None
+
+
+def tag_at(item: bytes) -> int:
+    """The tag of an encoded item; -1 if there is none."""
+    if item[:1] and 0x90 <= item[0] <= 0x9F:
+        return item[1] if len(item) > 1 else -1
+    return item[3] if item[:1] == b"\xdc" and len(item) > 3 else -1
+
+
+def is_evidence(item: bytes) -> bool:
+    """Whether an encoded item is of a type of evidence."""
+    return tag_at(item) in _EVIDENCE_TAGS
+
+
+class Validity:
+    """The judge of the headers of one epoch."""
+
+    def __init__(self, epoch: Epoch, scope: Scope, params: Params, machine: Machine, intake: Intake) -> None:
+        self._epoch = epoch
+        self._scope = scope
+        self._params = params
+        self._machine = machine
+        self._intake = intake
+        self._committee_hash = epoch.committee_hash
+        self._weights = {leader.identity: leader.weight for leader in epoch.committee}
+
+    # ------------------------------------------------------------ V4
+
+    def check_envelope(self, envelope: Envelope, block_hash: Any) -> None:
+        """V4: who signed the header; of a closing header, the certificate of its parent.
+
+        Raises:
+            Rejected: `WRONG_VERSION`, `WRONG_NETWORK`, `WRONG_SHARD`, `BAD_PROOF`, `NOT_A_MEMBER`, `NO_QUORUM`,
+                `BAD_SIGNATURE`, `MALFORMED`.
+        """
+        header = envelope.header
+        self._intake.header(header)
+        if header.electorate_root != self._epoch.electorate.root or header.committee_hash != self._committee_hash:
+            raise Rejected(Code.BAD_PROOF, "a header of another electorate or committee")
+        if (header.view == 0) != (header.kind is Kind.ORDERED) and header.kind is not Kind.CLOSING:
+            raise Rejected(Code.MALFORMED, "view 0 orders, later views open")
+        if header.kind is Kind.CLOSING:
+            self._check_closing(envelope)
+            return
+        signers = [each.leader for each in envelope.signatures]
+        if signers != sorted(set(signers)) or not self._may_sign(header, signers):
+            raise Rejected(Code.NO_QUORUM, "not signed by those who must sign such a header")
+        for each in envelope.signatures:
+            self._intake.leader_signature(block_hash, each)
+
+    def _may_sign(self, header: Header, signers: Sequence[NodeId]) -> bool:
+        if header.kind is Kind.OPENING:
+            return list(signers) == [self._epoch.proposer(header.view)]
+        return self.is_supermajority(signers)
+
+    def is_supermajority(self, signers: Sequence[NodeId]) -> bool:
+        """Whether they are leaders with more than two thirds of the committee's weight."""
+        if any(signer not in self._weights for signer in signers):
+            return False
+        return 3 * sum(self._weights[signer] for signer in signers) > 2 * sum(self._weights.values())
+
+    def _check_closing(self, envelope: Envelope) -> None:
+        certificate = envelope.certificate
+        if envelope.signatures or certificate is None or rank_of(certificate) != envelope.header.justify:
+            raise Rejected(Code.BAD_PROOF, "a closing header comes with the certificate of its parent, and unsigned")
+        if certificate.ballot.epoch != self._epoch.number or envelope.header.parent != certificate.ballot.header_hash:
+            raise Rejected(Code.BAD_PROOF, "the certificate is not of the closing header's parent")
+        verify_certificate(certificate, self._epoch.electorate, self._scope)
+
+    # ------------------------------------------------------------ V5 to V7
+
+    def judge(self, link: Link) -> Derived | None:
+        """What follows from the parent (valid, executed) and the body (held); None if the header is not that."""
+        assert link.parent is not None, "judged after its parent"
+        assert link.body is not None, "judged with its body"
+        header = link.header
+        try:
+            derived = self._derive_as(header, link.parent, link.body.items)
+        except Rejected:
+            return None
+        return derived if derived is not None and derived.header == header else None
+
+    def _derive_as(self, header: Header, parent: Link, items: tuple[bytes, ...]) -> Derived | None:
+        if header.kind is Kind.CLOSING:
+            return self.close(parent) if not items and can_close(parent) else None
+        if header.kind is Kind.OPENING:
+            return self.open(parent, header.view, items)
+        if parent.closed is not None or header.time_us <= parent.header.time_us:
+            return None
+        if parent.header.view != 0 and parent.parent is not None:
+            return None
+        return self.order(parent, header.time_us, items)
+
+    def order(self, parent: Link, time_us: Micros, items: tuple[bytes, ...]) -> Derived | None:
+        """View 0: the block of the next round. None beyond the last round of the epoch (E2)."""
+        round_ = parent.header.round + 1 if parent.parent is not None else 1
+        if round_ > self._params.epoch_rounds + self._params.epoch_grace_rounds:
+            return None
+        certificates = self._certificates(parent, items)
+        justify = rank_of(certificates[-1]) if certificates else self._justify_of(parent)
+        state = self._execute(parent, 0, time_us, items, certificates)
+        successors = None
+        if self._machine.ends_epoch(state, round_):
+            successors = self._succeed(state)
+        header = self._header(parent, 0, Kind.ORDERED, round_, time_us, items, justify, state, successors)
+        return Derived(header, state, successors, certificates)
+
+    def open(self, parent: Link, view: int, items: tuple[bytes, ...]) -> Derived | None:
+        """R5, R6: the opening of a later view; the first item is NV(`view`), which must stand on `parent`.
+
+        Raises:
+            Rejected: NV is not valid.
+        """
+        new_view = self._new_view_of(items)
+        if new_view is None or view < 1:
+            return None
+        top = check_new_view(new_view, view, self._epoch, self._scope)
+        if top != self._rank_of(parent):
+            return None
+        for state in new_view.states:
+            self._intake.signed(state)
+        if parent.closed is not None:
+            if len(items) > 1:
+                return None
+            header = self._header(parent, view, Kind.OPENING, 0, parent.header.time_us, items, top, parent.state, None)
+            return Derived(header, parent.state, None, (), new_view)
+        time_us = opening_time_us(new_view, self._epoch.electorate, parent.header.time_us)
+        state = self._execute(parent, view, time_us, items, ())
+        successors = self._succeed(state)
+        header = self._header(parent, view, Kind.OPENING, 0, time_us, items, top, state, successors)
+        return Derived(header, state, successors, (), new_view)
+
+    def close(self, parent: Link) -> Derived:
+        """E3: the closing header of `parent`, a pure function of it."""
+        header = self._header(
+            parent, parent.header.view, Kind.CLOSING, parent.header.round, parent.header.time_us, (),
+            parent.rank, parent.state, None,
+        )  # fmt: skip
+        return Derived(header, parent.state)
+
+    def _new_view_of(self, items: tuple[bytes, ...]) -> NewView | None:
+        places = [place for place, item in enumerate(items) if tag_at(item) == _NEW_VIEW_TAG]
+        if places != [0]:
+            return None
+        decoded = decode_item(items[0])
+        return decoded if isinstance(decoded, NewView) else None
+
+    def _rank_of(self, link: Link) -> Rank:
+        return self._epoch.base_rank if link.parent is None else link.rank
+
+    def _justify_of(self, link: Link) -> Rank:
+        return self._epoch.base_rank if link.parent is None else link.header.justify
+
+    def _certificates(self, parent: Link, items: tuple[bytes, ...]) -> tuple[Certificate, ...]:
+        """V5: the certificates in the body that each raise the rank, found good and of ancestors in view 0."""
+        best = self._justify_of(parent)
+        found: list[Certificate] = []
+        for item in items:
+            certificate = self._certificate(item)
+            if certificate is None or (certificate.ballot.view, certificate.ballot.height) <= (best.view, best.height):
+                continue
+            if self._is_ancestor(parent, rank_of(certificate)):
+                found.append(certificate)
+                best = rank_of(certificate)
+        return tuple(found)
+
+    def _certificate(self, item: bytes) -> Certificate | None:
+        if tag_at(item) != _CERTIFICATE_TAG:
+            return None
+        try:
+            certificate = decode_item(item)
+            if certificate.ballot.epoch != self._epoch.number or certificate.ballot.view != 0:
+                return None
+            verify_certificate(certificate, self._epoch.electorate, self._scope)
+        except Rejected:
+            return None
+        assert isinstance(certificate, Certificate), "told by its tag"
+        return certificate
+
+    def _is_ancestor(self, link: Link, rank: Rank) -> bool:
+        return any(each.rank == rank for each in link.path() if each.parent is not None)
+
+    def _execute(
+        self, parent: Link, view: int, time_us: Micros, items: tuple[bytes, ...], certificates: tuple[Certificate, ...]
+    ) -> Any:
+        signers = self._epoch.electorate.signers(certificates[-1].signers) if certificates else ()
+        place = Place(
+            epoch=self._epoch.number,
+            view=view,
+            height=Height(parent.header.height + 1),
+            time_us=time_us,
+            parent=parent.hash,
+            committee=self._epoch.committee,
+            voters=tuple((signer.identity, signer.units) for signer in signers or ()),
+        )
+        return self._machine.execute(parent.state, place, items)
+
+    def _succeed(self, state: Any) -> Successors:
+        base = self._epoch.base
+        assert base.boundary is not None, "an epoch begins with a boundary"
+        draw = self._machine.draw(state, self._epoch.number, base.boundary.seed)
+        return succeed(self._epoch, draw, self._params)
+
+    def _header(
+        self, parent: Link, view: int, kind: Kind, round_: int, time_us: Micros, items: tuple[bytes, ...],
+        justify: Rank, state: Any, successors: Successors | None,
+    ) -> Header:  # fmt: skip
+        boundary: Boundary | None = None if successors is None else successors.boundary
+        return Header(
+            version=PROTOCOL_VERSION,
+            network=self._scope.network,
+            shard=self._scope.shard,
+            epoch=self._epoch.number,
+            view=view,
+            kind=kind,
+            height=Height(parent.header.height + 1),
+            parent=parent.hash,
+            round=round_,
+            time_us=time_us,
+            transaction_root=compute_root(items),
+            evidence_root=compute_root([item for item in items if is_evidence(item)]),
+            state_root=self._machine.root(state),
+            committee_hash=self._committee_hash,
+            electorate_root=self._epoch.electorate.root,
+            justify=justify,
+            boundary=boundary,
+        )
+
+
+def can_close(link: Link) -> bool:
+    """E3: whether a closing header may follow: on the last block, or on an opening of a closed path."""
+    return link.closed is not None and link.header.kind is not Kind.CLOSING
+
+
+def fits(header: Header, body: Body) -> bool:
+    """Whether `body` is the one that `header` commits to."""
+    return compute_root(body.items) == header.transaction_root
+
+
+def apply(link: Link, derived: Derived | None) -> None:
+    """Records the verdict on `link`, and on everything above a header that is not valid."""
+    if derived is None:
+        _condemn(link)
+        return
+    assert link.parent is not None, "judged after its parent"
+    link.verdict = Verdict.VALID
+    link.state = derived.state
+    link.new_view = derived.new_view
+    link.successors = derived.successors
+
+
+def _condemn(link: Link) -> None:
+    pending = [link]
+    while pending:
+        each = pending.pop()
+        each.verdict = Verdict.INVALID
+        pending.extend(each.children)
+
+
+def new_view_item(new_view: NewView) -> bytes:
+    """The first item of an opening's body."""
+    return encode(new_view)

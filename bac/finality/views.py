@@ -1,0 +1,227 @@
+"""Recovery: how a node leaves view 0 and what it does in later views (R1 to R6).
+
+Theory of operation. A timer that expires makes a wish, which binds nobody. When a quorum wishes, every node enters the
+view, durably, and says which certificate it knows; a quorum of such states is NV, and nothing that was confirmed below
+can be missing from it. The proposer of the view opens on NV's highest certificate with the last block of the epoch, or
+with a closing header if that certificate is of the last block already. Then the epoch is closed as ever.
+
+Source: docs/spec/finality.md R1 to R6.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bac.finality.chain import Link, Verdict, header_hash
+from bac.finality.epochs import Epoch
+from bac.finality.newview import check_announcement, check_new_view
+from bac.finality.records import VoteRecord, load_signed, save_signed
+from bac.finality.site import Site
+from bac.finality.term import Term
+from bac.types import Height, NodeId
+from bac.wire.block import Body, Envelope
+from bac.wire.codec import encode
+from bac.wire.signed import UNSIGNED
+from bac.wire.votes import NewView, State, StateAnnouncement, Wish
+
+OPENED: Final = 1 << 62
+"""Openings are remembered by view, above all heights."""
+
+
+class Views(Term):
+    """One node in one epoch, with recovery. One object per epoch."""
+
+    def __init__(self, site: Site, epoch: Epoch, state: object, record: VoteRecord | None) -> None:
+        """As the base's. Openings made before a restart are not made again."""
+        super().__init__(site, epoch, state, record)
+        signed = load_signed(site.store, epoch.number)
+        self.opened = {height - OPENED: block_hash for height, block_hash in signed.items() if height >= OPENED}
+
+    # ------------------------------------------------------------ wishes
+
+    def on_view_timer(self) -> None:
+        """R2: the view took too long."""
+        if self.ended() is None and self.voter.is_elector:
+            self.recovery.wish = max(self.recovery.wish, self.voter.view + 1)
+            self.send_wish()
+            self.consider()
+
+    def send_wish(self) -> None:
+        """R2: says, or says again, the highest wish."""
+        wish = self.site.sign(Wish(self.epoch.number, self.recovery.wish, self.height, self.site.me, UNSIGNED))
+        self.recovery.add_wish(wish)
+        self.site.out.send(self.electors, wish)
+
+    def on_wish(self, sender: NodeId, wish: Wish) -> None:
+        """R2: a wish counts where nothing higher is confirmed; who knows more answers. Raises Rejected."""
+        self.site.intake.signed(wish)
+        if wish.confirmed < self.height:
+            proof = self.tip_proof()
+            if proof is not None:
+                self.site.out.send((sender,), proof)
+        self.recovery.add_wish(wish)
+        self.answer(sender, wish.view)
+        self.consider()
+
+    def answer(self, sender: NodeId, view: int) -> None:
+        """R4: wishes and states for views whose NV is here are answered with it."""
+        highest = self.recovery.highest_new_view()
+        if view <= highest and sender != self.site.me:
+            self.site.out.send((sender,), self.recovery.new_views[highest])
+
+    def consider(self) -> None:
+        """R2, R3, R4: joins, enters, opens, as far as what is known allows."""
+        if self.ended() is not None or not self.voter.is_elector:
+            return
+        joined = self.recovery.joined(self.height)
+        if joined > max(self.recovery.wish, self.voter.view):
+            self.recovery.wish = joined
+            self.send_wish()
+        agreed = self.recovery.agreed(self.height)
+        if agreed > self.voter.view:
+            self._enter_by_wishes(agreed)
+        self._look_for_new_view()
+
+    # ------------------------------------------------------------ states
+
+    def _enter_by_wishes(self, view: int) -> None:
+        """R3: enters, durably, and says what it knows."""
+        self.voter.enter(view)
+        high = self.voter.high_rank_below(view)
+        state = self.site.sign(State(self.epoch.number, view, high, self.now, self.site.me, UNSIGNED))
+        self.voter.state = StateAnnouncement(state, self.voter.highest_below(view), None)
+        self.site.out.add(self.voter.record())
+        self.recovery.add_state(self.voter.state)
+        self.site.out.send(self.electors, self.voter.state)
+        self.start_timer()
+
+    def on_state(self, sender: NodeId, announced: StateAnnouncement) -> None:
+        """R3: a state counts as a wish at any height. Raises Rejected."""
+        if not self.recovery.has_state(announced):
+            self.site.intake.signed(announced.state)
+            check_announcement(announced, self.epoch, self.site.scope)
+            self.accuse(*self.watch.state(announced.state, self.tallies, self.tree))
+            self.recovery.add_state(announced)
+            if announced.certificate is not None:
+                self.learn(announced.certificate, sender)
+        self.answer(sender, announced.state.view)
+        self.consider()
+
+    # ------------------------------------------------------------ new views
+
+    def _look_for_new_view(self) -> None:
+        for view in self.recovery.state_views():
+            if view >= self.voter.view and view not in self.recovery.new_views:
+                new_view = self.recovery.new_view(view)
+                if new_view is not None:
+                    self._take_new_view(view, new_view)
+                    return
+
+    def on_new_view(self, sender: NodeId, new_view: NewView) -> None:
+        """R4: NV by itself. Raises Rejected."""
+        view = new_view.states[0].view
+        if view < self.voter.view or view in self.recovery.new_views:
+            return
+        check_new_view(new_view, view, self.epoch, self.site.scope)
+        for state in new_view.states:
+            self.site.intake.signed(state)
+        if new_view.certificate is not None:
+            self.learn(new_view.certificate, sender)
+        self._take_new_view(view, new_view)
+
+    def _take_new_view(self, view: int, new_view: NewView) -> None:
+        """R4: enters, forwards it, starts the timer."""
+        self.recovery.keep(view, new_view)
+        self._enter(view)
+        self.site.out.send((self.epoch.proposer(view), *self.site.some(self.site.params.gossip_fanout)), new_view)
+        self.open()
+
+    def _enter(self, view: int) -> None:
+        if view > self.voter.view:
+            self.voter.enter(view)
+        self.start_timer()
+
+    def enter_by(self, opening: Link) -> None:
+        """R4: a valid opening shows NV of its view; it was checked with the opening."""
+        assert opening.new_view is not None, "a valid opening has one"
+        certificate = opening.new_view.certificate
+        if certificate is not None:
+            self.learn(certificate, None)
+        view = opening.header.view
+        self.recovery.keep(view, opening.new_view)
+        if view > self.voter.view:
+            self._enter(view)
+
+    # ------------------------------------------------------------ openings
+
+    def open(self) -> None:
+        """R5, R6: the proposer opens its view, once it holds NV and has executed the block on which NV stands."""
+        view = self.voter.view
+        new_view = self.recovery.new_views.get(view)
+        if new_view is None or view in self.opened or self.epoch.proposer(view) != self.site.me:
+            return
+        parent = self._parent_of(new_view)
+        if parent is None or parent.verdict is not Verdict.VALID or parent.state is None or self.ended() is not None:
+            return
+        items: tuple[bytes, ...] = (encode(new_view),)
+        if parent.closed is None:
+            items += self.site.collect(parent.state)
+        derived = self.validity.open(parent, view, items)
+        assert derived is not None, "NV stands on its own highest certificate"
+        block_hash = header_hash(derived.header)
+        self.opened[view] = block_hash
+        envelope = Envelope(derived.header, (self.site.sign_header(derived.header),), None, None)
+        link = self.tree.add(derived.header, block_hash)
+        link.envelope, link.body, link.is_signed = envelope, Body(items), True
+        self.site.out.add(save_signed(self.epoch.number, Height(OPENED + view), block_hash))
+        self.save(link)
+        self.push(self.site.peers, envelope, link.body)
+        self.settle(link)
+
+    def _parent_of(self, new_view: NewView) -> Link | None:
+        if new_view.certificate is None:
+            return self.tree.root
+        return self.tree.get(new_view.certificate.ballot.header_hash)
+
+    # ------------------------------------------------------------ repetition
+
+    def repeat(self) -> None:
+        """R2, R3, R4, V8: says again, every T_repeat, what has not had its effect."""
+        self.pulls.repeat()
+        self.vote_again()
+        if self.ended() is not None or not self.voter.is_elector:
+            return
+        if self.recovery.wish > self.voter.view:
+            self.send_wish()
+        self._repeat_state()
+        self._repeat_acknowledgement()
+        self.consider()
+        self.open()
+
+    def _repeat_state(self) -> None:
+        view = self.voter.view
+        new_view = self.recovery.new_views.get(view)
+        if new_view is not None:
+            self.site.out.send((self.epoch.proposer(view), *self.site.some(self.site.params.gossip_fanout)), new_view)
+        elif self.voter.state is not None:
+            self.site.out.send(self.electors, self.voter.state)
+
+    def _repeat_acknowledgement(self) -> None:
+        last = None if self.voter.last is None else self.tree.get(self.voter.last.hash)
+        if last is None or last.parent is None:
+            return
+        some = self.site.some(self.site.params.gossip_fanout)
+        if last.envelope is not None:
+            self.site.out.send(some, last.envelope)
+        if last.certificate is not None:
+            self.site.out.send(some, last.certificate)
+            return
+        targets = self.targets(last)
+        if last.header.view == 0:
+            targets = (*self.epoch.leaders(), *targets)
+        if last.closed is not None:
+            targets = (*targets, *some)
+        acknowledgement = self.voter.sign(last)
+        self.site.out.send(targets, acknowledgement)
+        if self.site.me in targets:
+            self.count(self.site.me, acknowledgement)
