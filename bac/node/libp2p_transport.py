@@ -1,0 +1,227 @@
+"""The transport over libp2p: TCP, noise, yamux, and nothing else of it. The only file that knows libp2p.
+
+Departures from the library's own ways, each for a reason that was measured with version 0.8.1:
+
+- Only noise is offered; the default host also accepts plaintext.
+- A handler that raises takes the host down, so `_serve` contains everything.
+- An inbound connection keeps one of a few hundred slots for the life of the process, and connections that never finish
+  their handshake take all of them. `_handle_inbound` bounds the unfinished instead, gives up the oldest for a new one,
+  and frees what ended: a newcomer gets in past a thousand idle connections.
+- The resource manager never gets back what a broken off handshake held; the caps above do its work.
+- A failed dial bans a peer for a minute: each dial forgets the ban, and addresses of earlier lives.
+- A connected dial waits a quarter of a second for nothing, and every read answers with a window update.
+- A cancelled write may leave half a frame: who times out must `drop` the peer.
+- Identification of peers is left out: the handshake above does it, with credentials.
+
+It touches private names of that version; the tests of this file fail if another one differs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import libp2p
+import libp2p.network.swarm
+import libp2p.stream_muxer.yamux.yamux
+import trio
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.crypto.keys import KeyPair as LibraryKeyPair
+from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
+from libp2p.custom_types import TProtocol
+from libp2p.network.config import ConnectionConfig
+from libp2p.network.connection.raw_connection import RawConnection
+from libp2p.peer.id import ID
+from libp2p.peer.peerinfo import PeerInfo
+from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
+from libp2p.security.noise.transport import Transport as Noise
+from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
+from libp2p.stream_muxer.yamux.yamux import Yamux, YamuxStream
+from multiaddr import Multiaddr
+
+from bac.node.transport import Accept, Broken, Stream
+
+PROTOCOL: Final = TProtocol("/bac/1")
+LOOPBACK: Final = "/ip4/127.0.0.1/tcp/0"
+UNFINISHED_MAX: Final = 128
+UPGRADE_SECONDS: Final = 5.0
+READ_BYTES: Final = 65_536
+_WINDOW: Final = 4 << 20
+_ED25519_PREFIX: Final = b"\x08\x01\x12\x20"  # protobuf of a public key: type 1, 32 bytes
+
+
+async def _update_window(self: Any, *, bytes_read: int = 0) -> None:
+    """One window update per MiB read, instead of one per read."""
+    if self.target_recv_window < _WINDOW:
+        increment, self.target_recv_window = _WINDOW - self.target_recv_window + bytes_read, _WINDOW
+    else:
+        self._pending_recv_release += bytes_read
+        if self._pending_recv_release * 4 < _WINDOW:
+            return
+        increment, self._pending_recv_release = self._pending_recv_release, 0
+    self.recv_window += increment
+    await self.send_window_update(increment)
+
+
+async def _write_frame(self: Any, data: bytes) -> None:
+    """Without the description that the library makes of every frame for its debug log."""
+    async with self._write_lock:
+        await self.secured_conn.write(data)
+
+
+def _patch() -> None:
+    swarm: Any = libp2p.network.swarm
+    swarm._HAPPY_EYEBALLS_DELAY = 0.0
+    stream: Any = YamuxStream
+    stream._auto_tune_and_send_window_update = _update_window
+    muxer: Any = Yamux
+    muxer._write_frame = _write_frame
+    logging.getLogger("libp2p").setLevel(logging.CRITICAL)
+
+
+_patch()
+
+
+def _id_of(key: bytes) -> ID:
+    """The library's name of a transport key: the identity hash of its protobuf."""
+    return ID(b"\x00" + bytes((len(_ED25519_PREFIX) + len(key),)) + _ED25519_PREFIX + key)
+
+
+def _key_of(peer: ID) -> bytes:
+    data = peer.to_bytes()
+    if len(data) != 38 or data[2:6] != _ED25519_PREFIX:
+        raise Broken("the peer's key is not an Ed25519 key")
+    return data[6:]
+
+
+class Libp2pStream:
+    """One stream; satisfies `bac.node.transport.Stream`."""
+
+    def __init__(self, inner: Any, key: bytes) -> None:
+        self._inner = inner
+        self.key = key
+
+    async def read(self) -> bytes:
+        """As the interface's."""
+        try:
+            data: bytes = await self._inner.read(READ_BYTES)
+        except Exception as error:  # noqa: BLE001  the library raises three families, and they move
+            raise Broken("the stream ended") from error
+        if not data:
+            raise Broken("the stream ended")
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """As the interface's."""
+        try:
+            await self._inner.write(data)
+        except Exception as error:  # noqa: BLE001  as above
+            raise Broken("the stream cannot be written to") from error
+
+    async def reset(self) -> None:
+        """As the interface's."""
+        with trio.move_on_after(1, shield=True), suppress(Exception):
+            await self._inner.reset()
+
+
+class Libp2pTransport:
+    """One host; satisfies `bac.node.transport.Transport`."""
+
+    def __init__(self, seed: bytes, address: str = LOOPBACK) -> None:
+        """Takes the seed of the transport key (32 bytes), and where to listen."""
+        pair: LibraryKeyPair = create_new_key_pair(seed)
+        self.key = pair.public_key.to_bytes()
+        self._wish = Multiaddr(address)
+        self._host: Any = libp2p.new_host(
+            key_pair=pair,
+            listen_addrs=[self._wish],
+            sec_opt={NOISE: Noise(pair, noise_privkey=create_noise_key_pair().private_key)},
+            muxer_opt={TProtocol(YAMUX): Yamux},
+            connection_config=ConnectionConfig(
+                min_connections=0,
+                low_watermark=0,
+                high_watermark=4096,
+                max_connections=4096,
+                inbound_upgrade_timeout=UPGRADE_SECONDS,
+                outbound_upgrade_timeout=UPGRADE_SECONDS,
+            ),
+            disable_identify_address_discovery=True,
+        )
+        self._host._schedule_identify = _do_nothing
+        self._network = self._host.get_network()
+        self._network._handle_inbound_connection = self._handle_inbound
+        self._network._resource_manager = self._network._stream_semaphore = None
+        self._unfinished: dict[object, trio.CancelScope] = {}
+        self.given_up = 0
+
+    @property
+    def address(self) -> str:
+        """As the interface's."""
+        (address, *_) = self._network.listeners.values()
+        found: Multiaddr = address.get_addrs()[0]
+        return str(found)
+
+    @asynccontextmanager
+    async def listen(self, accept: Accept) -> AsyncIterator[None]:
+        """As the interface's."""
+
+        async def serve(inner: Any) -> None:
+            await _serve(inner, accept)
+
+        self._host.set_stream_handler(PROTOCOL, serve)
+        async with self._host.run([self._wish]):
+            yield
+
+    async def open(self, key: bytes, address: str) -> Stream:
+        """As the interface's."""
+        peer = _id_of(key)
+        try:
+            where = Multiaddr(address)
+            self._network.unblock_peer(peer)
+            self._host.get_peerstore().clear_addrs(peer)
+            await self._host.connect(PeerInfo(peer, [where]))
+            return Libp2pStream(await self._host.new_stream(peer, [PROTOCOL]), key)
+        except Exception as error:  # noqa: BLE001  the library raises what it likes
+            raise Broken(f"cannot reach {address}: {error}") from error
+
+    async def drop(self, key: bytes) -> None:
+        """As the interface's."""
+        with trio.move_on_after(1, shield=True), suppress(Exception):
+            await self._host.disconnect(_id_of(key))
+
+    async def _handle_inbound(self, raw: Any, address: Any) -> None:
+        """Instead of the library's: bounds the unfinished handshakes, and ends with the connection."""
+        if len(self._unfinished) >= UNFINISHED_MAX:
+            oldest = next(iter(self._unfinished))
+            self._unfinished.pop(oldest).cancel()
+            self.given_up += 1
+        ticket = object()
+        muxed: Any = None
+        with trio.CancelScope() as scope, suppress(Exception):
+            self._unfinished[ticket] = scope
+            muxed = await self._network.upgrade_inbound_raw_conn(RawConnection(raw, False), address)
+        self._unfinished.pop(ticket, None)
+        if muxed is None:
+            with trio.move_on_after(1, shield=True), suppress(Exception):
+                await raw.close()
+            return
+        await muxed.event_shutting_down.wait()
+
+
+async def _serve(inner: Any, accept: Accept) -> None:
+    """Whatever happens here ends this stream and nothing else."""
+    try:
+        stream = Libp2pStream(inner, _key_of(inner.muxed_conn.peer_id))
+        await accept(stream)
+    except Exception:  # noqa: BLE001  an exception in a handler would end the host and every connection
+        logging.getLogger("bac.node").exception("a stream's handler failed")
+    finally:
+        with trio.move_on_after(1, shield=True), suppress(Exception):
+            await inner.reset()
+
+
+def _do_nothing(*_: object, **__: object) -> None:
+    """In place of the library's identification of peers."""
+
