@@ -26,7 +26,7 @@ from bac.crypto.keys import NodeSecrets
 from bac.crypto.suite import Suite
 from bac.errors import Code, Rejected
 from bac.finality.chain import Link, Verdict, header_hash
-from bac.finality.epochs import genesis_epoch
+from bac.finality.epochs import Epoch, genesis_epoch
 from bac.finality.evidence import Court
 from bac.finality.finality import Finality
 from bac.finality.records import load_signed, save_signed
@@ -76,6 +76,7 @@ class BasicBac:
             scope.network, scope.shard, genesis.authority, suite, lambda each: each if each in known else None
         )
         self._verify = Verifications(intake)
+        self._epochs: dict[int, Epoch] = {}
         self.court = Court(scope, suite, self._electorate)
         ledger = Ledger(scope.network, scope.shard, self._params)
         state = genesis_state(genesis, shard.shard)
@@ -84,7 +85,7 @@ class BasicBac:
         self._site = Site(
             me=me, peers=members, scope=scope, params=self._params, machine=machine, suite=suite, intake=intake,
             signing=signing, keys=KeyChain(secrets.acknowledgement, scope), random=construction.random,
-            store=construction.store, collect=self._collect, out=Outbox(me),
+            store=construction.store, collect=self._collect, out=Outbox(me), epochs=self._epochs,
         )  # fmt: skip
         self.mempool = Mempool(self._params)
         self._own: dict[bytes, VerifiedTransaction] = {}
@@ -95,11 +96,11 @@ class BasicBac:
         self._proposals = Proposals()
         self._signed: dict[int, bytes] = {}
         self._progress_us = Micros(0)
-        self._wake: Micros | None = None
+        self._wanted: list[Micros] = []
         self._armed = Micros(0)
 
     def _electorate(self, epoch: int) -> Electorate | None:
-        known = self.finality.epochs.get(epoch)
+        known = self._epochs.get(epoch)
         return None if known is None else known.electorate
 
     # ------------------------------------------------------------ handlers
@@ -142,7 +143,7 @@ class BasicBac:
         """What the source of blocks does after any input."""
         self.finality.term.now = now
         done = list(effects)
-        self._wake = None
+        self._wanted.clear()
         self._notice(done)
         for _ in range(8):  # each turn can complete one step: sign, publish, propose
             more = self._turn(now)
@@ -150,9 +151,10 @@ class BasicBac:
             done += more
             if not more:
                 break
-        if self._wake is not None and not now < self._armed <= self._wake:
-            self._armed = self._wake
-            done.append(SetTimer(PACE_TIMER, self._wake))
+        wake = min(self._wanted, default=None)
+        if wake is not None and not now < self._armed <= wake:
+            self._armed = wake
+            done.append(SetTimer(PACE_TIMER, wake))
         return done
 
     def _turn(self, now: Micros) -> list[Effect]:
@@ -391,7 +393,7 @@ class BasicBac:
         return items + self._collect(tip.state)
 
     def _set_pace(self, at: Micros) -> None:
-        self._wake = at if self._wake is None else min(at, self._wake)
+        self._wanted.append(at)
 
 
 def _is_news(certificate: Certificate, justify: Rank) -> bool:

@@ -64,7 +64,6 @@ class Finality:
     def __init__(self, site: Site, genesis: Epoch) -> None:
         """Takes up what was persisted; `genesis` is epoch 0."""
         self.site = site
-        self.epochs: dict[int, Epoch] = {}
         self._served: list[Tree] = []
         self._said: dict[NodeId, Micros] = {}
         self._leap: BoundaryRecord | None = None
@@ -328,8 +327,8 @@ class Finality:
             self.term.pulls.want_state(None)
 
     def _remember(self, epoch: Epoch) -> None:
-        self.epochs[epoch.number] = epoch
-        self.epochs.pop(epoch.number - EPOCHS_KNOWN, None)
+        self.site.epochs[epoch.number] = epoch
+        self.site.epochs.pop(epoch.number - EPOCHS_KNOWN, None)
 
     def _save_state(self, epoch: int, state: Any) -> None:
         chunks = self.site.machine.chunks(state)

@@ -53,7 +53,7 @@ def load_vote(store: Store) -> VoteRecord | None:
 
 
 def save_tip(proof: ConfirmationProof) -> Persist:
-    """The proof of the highest confirmed header of the present epoch."""
+    """The proof of the highest block of the present epoch that was reported."""
     return Persist(TIP, encode(proof))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bac.crypto.suite import KeyPair, Suite
+from bac.finality.epochs import Epoch
 from bac.finality.machine import Machine
 from bac.finality.voter import KeyChain
 from bac.intake import Intake
@@ -78,6 +79,7 @@ class Site:
         store: what was persisted.
         out: where effects go.
         collect: items for an opening.
+        epochs: the present epoch and the last ones, by number.
     """
 
     me: NodeId
@@ -93,6 +95,7 @@ class Site:
     store: Store
     collect: Collector
     out: Outbox = field(repr=False)
+    epochs: dict[int, Epoch] = field(default_factory=dict, repr=False)
 
     def sign(self, message: S) -> S:
         """`message` with this node's signature."""

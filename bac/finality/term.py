@@ -257,10 +257,8 @@ class Term(ABC):
             return  # more than a third of the units are dishonest: what was confirmed stays, the evidence is out
         grew = self.height < self._height_of(confirmed)
         self.confirmed, self.carrier = confirmed, carrier
-        if not self.is_replaying:
-            self.site.out.add(save_tip(self._proof(confirmed)))
-            if grew and self.voter.view == 0:
-                self.start_timer()
+        if not self.is_replaying and grew and self.voter.view == 0:
+            self.start_timer()
         self.commit()
 
     def _proof(self, block: Link) -> ConfirmationProof:
@@ -287,13 +285,23 @@ class Term(ABC):
         if self.confirmed is self.committed or self.confirmed.verdict is Verdict.INVALID:
             return
         path = [link for link in self.confirmed.path() if link.header.height > self.committed.header.height]
+        blocks: list[Link] = []
         for link in reversed(path):
             if link.verdict is not Verdict.VALID:
-                return
+                break
             self.committed = link
-            if link.is_block and not self.is_replaying:
-                self.save(link)
-                self.report(link)
+            if link.is_block:
+                blocks.append(link)
+        if blocks and not self.is_replaying:
+            self._report_new(blocks)
+
+    def _report_new(self, blocks: list[Link]) -> None:
+        """V1: what is reported is durable first, and so is its proof."""
+        for link in blocks:
+            self.save(link)
+        self.site.out.add(save_tip(self._proof(blocks[-1])))
+        for link in blocks:
+            self.report(link)
 
     def report(self, link: Link) -> None:
         """`Commit` of a confirmed block."""

@@ -6,7 +6,7 @@ less than a third of each. Committees are drawn by hash, or made of attackers al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,12 +36,13 @@ from bac.proofs.confirmation import verify_confirmation
 from bac.proofs.electorate import Electorate
 from bac.protocol import Construction, Persist, Protocol, Store
 from bac.sim import seeds
+from bac.sim.attacks_basic import Traitor, draw_deeds
 from bac.sim.facts import Committed
 from bac.sim.memo import Memo
 from bac.sim.oracle import BlockFacts
 from bac.sim.world import World
 from bac.types import Hash, Micros, NodeId, Units
-from bac.wire.block import ConfirmationProof, Elector, Envelope
+from bac.wire.block import ConfirmationProof, Elector, Envelope, Leader
 from bac.wire.codec import decode, encode
 from bac.wire.header import header_hash
 from bac.wire.registry import decode_item, decode_message, tag_of
@@ -63,6 +64,7 @@ SHARD: Final = 0
 COINS: Final = 10**12
 UNIT: Final = 1000
 """Voting units for each unit of the world, so that shares can move."""
+CAPTURED_WEIGHT: Final = 1000
 FOREVER: Final = Micros(2**60)
 _TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 _NEW_VIEW_TAG: Final = tag_of(NewView)
@@ -107,8 +109,19 @@ class ChangingRotation:
         following = epoch + 1
         electors = [self._elector(identity, following) for identity in sorted(self._ids) if identity not in culprits]
         present = self._bounded([each for each in electors if each.units])
-        committee = order(present, seed, PARAMS)
+        committee = self._committee(present, seed, following)
         return Draw(tuple(present), committee, next_seed(seed), culprits)
+
+    def _committee(self, present: list[Elector], seed: Hash, epoch: int) -> tuple[Leader, ...]:
+        """By hash; in a quarter of the epochs a dishonest primary, in another one that outweighs all others."""
+        drawn = order(present, seed, PARAMS)
+        dishonest = [each.identity for each in present if each.identity in self._dishonest]
+        mode = seeds.digest(self._seed, "mode", epoch)
+        if not dishonest or mode[0] >= 128:
+            return drawn
+        primary = dishonest[mode[1] % len(dishonest)]
+        others = [leader for leader in drawn if leader.identity != primary][: PARAMS.max_leaders - 1]
+        return (Leader(primary, CAPTURED_WEIGHT if mode[0] < 64 else 1), *others)
 
     def _elector(self, identity: NodeId, epoch: int) -> Elector:
         draw = seeds.digest(self._seed, "units", epoch, identity.hex())
@@ -269,8 +282,6 @@ def _new_view(block: Block) -> NewView | None:
 class BasicTrial:
     """The trial; also the factory of it: ``simulate(world, BasicTrial)``."""
 
-    NODE: Callable[..., Protocol] = BasicBac
-
     def __init__(self, world: World, memo: Memo | None = None) -> None:
         self.params = self.make_params(world)
         self._memo = memo
@@ -290,6 +301,7 @@ class BasicTrial:
             for member in self.genesis_block.shards[0].members
         }
         self.draw = self.make_draw(world, keys)
+        self._deeds = draw_deeds(world)
         self._nonces = [0] * len(world.units)
         self.codec = Codec()
         self.oracle = BasicOracle(self)
@@ -320,7 +332,9 @@ class BasicTrial:
         construction = Construction(
             self.genesis_block, self.params, self._secrets[index], random, records, store, self._metered
         )
-        return self.NODE(construction, self.draw)
+        honest = BasicBac(construction, self.draw)
+        deeds = self._deeds.get(index)
+        return honest if deeds is None else Traitor(honest, deeds, seeds.branch(random))
 
     def transaction(self, ordinal: int, node: int, random: Random) -> VerifiedTransaction:
         """The next payment of `node` to another."""
