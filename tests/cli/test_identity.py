@@ -10,15 +10,15 @@ import pytest
 from bac.cli.times import parse_time
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.production import Production
-from bac.genesis import Scheme, make_genesis, make_member, make_shard, network_id
+from bac.genesis import network_id
 from bac.node.authority import DAY, Authority, Register
 from bac.node.credential import parse
 from bac.node.identity import make_request, save_secrets
-from bac.params import MINIMAL
-from bac.types import Micros, Units
+from bac.types import Micros
 from bac.wire.codec import decode, encode
 from bac.wire.transactions import Admit, AuthorityOrder, Kind, Order, Renew, Revoke, order_preimage
 from tests.cli.console import Console
+from tests.cli.town import founded
 from tests.identity.places import PASSPHRASE
 
 THEN = "2027-01-01T00:00:00Z"
@@ -118,16 +118,8 @@ def test_revocation_by_a_prefix_covers_every_credential_of_the_member(authority:
 
 
 def test_issuing_for_a_network_writes_the_orders_of_its_chain(authority: Console) -> None:
-    suite = Production("ed25519-list")
-    members = [
-        make_member(
-            NodeSecrets.from_root(bytes((number,)) * 32), suite, 8, not_after=Micros(2**60), endowment=Units(9000)
-        )
-        for number in range(4)
-    ]
-    shards = [make_shard(0, Scheme.ED25519_LIST, members)]
     public = Register.open(Path("ca")).authority.public
-    genesis = make_genesis(MINIMAL, shards, authority=public, time_us=Micros(0), seed=bytes(32))
+    genesis = founded(public)
     Path("genesis").write_bytes(encode(genesis))
     (issued,) = authority.data("ca", "issue", "ev1.csr", "--genesis", "genesis", "--at", THEN)
     assert issued["order_file"] == "ev1.order"
