@@ -13,7 +13,7 @@ UNITS_MAX = 3
 
 
 def draw_electorate(random: Random, honest: int, half: bool = False) -> Electorate:
-    """At least three honest of up to `honest` voters with 1 to 3 units each, and the most dishonest units that are sound.
+    """Three or more of the honest voters with 1 to 3 units each, and the most dishonest units that are sound.
 
     Args:
         half: the dishonest have half of the units.

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.model.rules import ACKNOWLEDGE, RESTART, STATE, Action, Rules, State, bits
+from tests.model.rules import ACKNOWLEDGE, Action, Rules, State, bits
 
 if TYPE_CHECKING:
     from random import Random
@@ -28,27 +28,45 @@ class Report:
     violation: list[Action] | None = None
 
     def __str__(self) -> str:
-        reach = "all" if self.complete else f"to depth {self.depth}"
+        reach = (
+            f"all schedules (the longest {self.depth} steps)" if self.complete else f"all of up to {self.depth} steps"
+        )
         counts = ", ".join(f"{count:,} {what}" for what, count in sorted(self.seen.items()))
         broken = f"; agreement broken in {len(self.violation)} steps" if self.violation else ""
         return f"{self.states:,} states, {reach}: {counts}{broken}"
 
 
-def count(rules: Rules, state: State, seen: Counter[str]) -> None:
-    """What a state shows, so that a search which sees nothing happen is noticed."""
-    voters = [rules.voters[number] for number in state.voters]
-    seen["with a confirmed block"] += bool(state.confirmed)
-    seen["with a confirmed boundary"] += rules.table[state.confirmed].next_electorate is not None and state.confirmed > 0
-    seen["with a later view"] += any(voter.view for voter in voters)
-    seen["with a later epoch"] += any(voter.base for voter in voters)
-    seen["with rival certificates"] += not all(
-        rules.headers.is_one_chain(x, y) for x in bits(state.certified) for y in bits(state.certified)
-    )
+class Census:
+    """What the states of a search show, so that one in which nothing happens is noticed."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._rivals: dict[int, bool] = {0: False}
+
+    def add(self, state: State, seen: Counter[str]) -> None:
+        voters = [self.rules.voters[number] for number in state.voters]
+        if state.confirmed:
+            seen["confirm a block"] += 1
+            seen["confirm a boundary"] += self._is_past_boundary(state.confirmed)
+        seen["in a later view"] += any(voter.view for voter in voters)
+        seen["in a later epoch"] += any(voter.base for voter in voters)
+        seen["with rival certificates"] += self._has_rivals(state.certified)
+
+    def _is_past_boundary(self, confirmed: int) -> bool:
+        """Whether the block is a boundary or stands on one."""
+        return self.rules.headers.is_boundary(confirmed) or self.rules.table[confirmed].epoch > 1
+
+    def _has_rivals(self, certified: int) -> bool:
+        if certified not in self._rivals:
+            headers = bits(certified)
+            one_chain = self.rules.headers.is_one_chain
+            self._rivals[certified] = not all(one_chain(x, y) for x in headers for y in headers if x < y)
+        return self._rivals[certified]
 
 
 def explore(rules: Rules, budget: int) -> Report:
     """All schedules, shortest first, until `budget` states were met, nothing is left or agreement is broken."""
-    report = Report(states=1)
+    report, census = Report(states=1), Census(rules)
     level: list[tuple[State, Trace]] = [(rules.first(), ())]
     met = {level[0][0].voters}
     while level:
@@ -60,9 +78,9 @@ def explore(rules: Rules, budget: int) -> Report:
                     continue
                 met.add(after.voters)
                 report.states += 1
-                count(rules, after, report.seen)
+                census.add(after, report.seen)
                 if after.conflict:
-                    report.violation = schedule((trace, action))
+                    report.violation = unwind((trace, action))
                     return report
                 below.append((after, (trace, action)))
                 if report.states >= budget:
@@ -73,7 +91,7 @@ def explore(rules: Rules, budget: int) -> Report:
     return report
 
 
-def schedule(trace: Trace) -> list[Action]:
+def unwind(trace: Trace) -> list[Action]:
     """The steps from the first on."""
     steps: list[Action] = []
     while trace:
@@ -89,30 +107,9 @@ def walk(rules: Rules, random: Random, steps: int, patience: int) -> tuple[State
         actions = rules.actions(state)
         if not actions:
             break
-        kept = [action for action in actions if action.kind == ACKNOWLEDGE]
-        if not kept or random.randrange(patience) == 0:
-            kept = [action for action in actions if action.kind != ACKNOWLEDGE] or actions
-        taken.append(random.choice(kept))
+        acknowledging = [action for action in actions if action.kind == ACKNOWLEDGE]
+        leaving = [action for action in actions if action.kind != ACKNOWLEDGE]
+        leave = not acknowledging or (bool(leaving) and random.randrange(patience) == 0)
+        taken.append(random.choice(leaving if leave else acknowledging))
         state = rules.apply(state, taken[-1])
     return state, taken
-
-
-def narrate(rules: Rules, steps: list[Action]) -> list[str]:
-    """A schedule in words, with voters under one name throughout."""
-    state, names = rules.first(), [chr(ord("a") + place) for place in range(len(rules.first().voters))]
-    lines = []
-    for action in steps:
-        did = {ACKNOWLEDGE: "acknowledges", STATE: f"enters view {action.view} with the certificate of", RESTART: "restarts, had"}
-        lines.append(f"{names[action.place]} {did[action.kind]} {rules.headers.describe(action.header)}")
-        after = rules.apply(state, action)
-        changed = [(number, name) for number, name in zip(state.voters, names, strict=True)]
-        changed[action.place] = (_changed(state, after), names[action.place])
-        for a, b in rules.classes:
-            changed[a:b] = sorted(changed[a:b], key=lambda pair: pair[0])
-        names, state = [name for _, name in changed], after
-    return lines
-
-
-def _changed(before: State, after: State) -> int:
-    """The number that is new in `after`."""
-    return next(iter((Counter(after.voters) - Counter(before.voters)).keys()))

@@ -1,8 +1,9 @@
 """The headers of the model: what a header commits to, and the shard that the schedules play in.
 
 A header is known by its content, so two nodes that speak of the same content speak of the same header. Content is
-(epoch, view, height, kind, parent, justify, tag); the tag stands for everything that the model leaves out (transactions,
-times), and is how a captured committee or a dishonest proposer makes rivals. Heights and ranks are counted inside the epoch.
+(epoch, view, height, kind, parent, justify, tag); the tag stands for everything that the model leaves out
+(transactions, times), and is how a captured committee or a dishonest proposer makes rivals. Heights and ranks are
+counted inside the epoch.
 """
 
 from __future__ import annotations
@@ -120,6 +121,9 @@ class Headers:
     def descends(self, below: int, above: int) -> bool:
         """Whether header `below` is `above` or has it among its ancestors."""
         return bool(self.table[below].ancestors >> above & 1)
+
+    def is_boundary(self, header: int) -> bool:
+        return header != GENESIS and self.table[header].kind == BOUNDARY
 
     def is_one_chain(self, x: int, y: int) -> bool:
         return self.descends(x, y) or self.descends(y, x)

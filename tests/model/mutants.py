@@ -70,7 +70,7 @@ class SecondBoundary(Rules):
         return BOUNDARY
 
 
-class ThirdDishonest(Rules):
-    """No rule changed, but the dishonest may have a third of the units."""
+class HalfDishonest(Rules):
+    """No rule changed, but the dishonest may have half of the units."""
 
     unsound = True

@@ -1,19 +1,21 @@
 """The rules of finality as a transition system: what honest voters may do, and what that makes certain.
 
-Theory of operation. A state holds what honest voters have sent and what they must remember, nothing else. Messages never
-leave the network: a voter may act on any of them at any time or never, so every order of delivery, delay, loss and repetition
-is some schedule, and timers and wishes (R1, R2), which promise nothing, allow a new view at any time. Three further
-simplifications leave out no behaviour:
+Theory of operation. A state holds what honest voters have sent and what they must remember, nothing else. Messages
+never leave the network: a voter may act on any of them at any time or never, so every order of delivery, delay, loss
+and repetition is some schedule, and timers and wishes (R1, R2), which promise nothing, allow a new view at any time.
+Three further simplifications leave out no behaviour:
 
-- The dishonest have sent everything already. A header is certified as soon as the honest who acknowledged it make a quorum
-  together with all the dishonest; the states of the dishonest claim whatever certificate helps.
-- A header needs no step of its own. Whoever may make it (a captured committee, a dishonest proposer: anything valid) makes it
-  when its first honest voter acknowledges it; a dishonest proposer also acts like an honest one where that helps.
-- Learning a certificate matters in one place only, the state a voter sends, so the two are one step. In the same way a voter
-  enters a higher view (R4) or the next epoch (E5) with its first step there.
+- The dishonest have sent everything already. A header is certified as soon as the honest who acknowledged it make a
+  quorum together with all the dishonest; the states of the dishonest claim whatever certificate helps.
+- A header needs no step of its own. Whoever may make it (a captured committee, a dishonest proposer: anything valid)
+  makes it when its first honest voter acknowledges it; a dishonest proposer also acts like an honest one where that
+  helps.
+- Learning a certificate matters in one place only, the state a voter sends, so the two are one step. In the same way
+  a voter enters a higher view (R4) or the next epoch (E5) with its first step there.
 
-All that an honest voter remembers is durable (V1), so a crash and restart is a step that changes nothing; where a mutant
-forgets, it does. Each step names its rules (docs/spec/finality.md). Mutants (mutants.py) override one method each.
+All that an honest voter remembers is durable (V1), so a crash and restart is a step that changes nothing; where a
+mutant forgets, it does. Each step names its rules (docs/spec/finality.md). Mutants (mutants.py) override one method
+each.
 """
 
 from __future__ import annotations
@@ -85,7 +87,7 @@ class Rules:
         return x.justify if x.justify != x.base and y.view == x.view else None
 
     def reports(self, voter: Voter, view: int, certified: int) -> list[int]:
-        """R3: a state carries the highest certificate known: `high` (V8), or any higher one met since, of a view below."""
+        """R3: a state carries the highest certificate known, `high` (V8) or a higher one met since, of views below."""
         least = self.rank(voter.high, voter.base)
         certificates = (x for x in bits(certified) if self.table[x].base == voter.base)
         return [voter.high, *(x for x in certificates if self.table[x].view < view and self.table[x].rank > least)]
@@ -104,7 +106,7 @@ class Rules:
         return voter
 
     def opening_kind(self, highest: int, base: int) -> int:
-        """R5: a view opens with the boundary of the epoch; R6: if that is there already, with a closing header on it."""
+        """R5: a view opens with the boundary of the epoch; R6: if there is one already, with a closing header on it."""
         kind = self.table[highest].kind
         return BOUNDARY if highest == base or kind == BLOCK else REOPENING
 
@@ -141,7 +143,9 @@ class Rules:
     def _children(self, parent: int, base: int, known: int, certified: int) -> list[int]:
         height = 1 if parent == base else self.table[parent].height + 1
         kinds = [BLOCK] * (height < self.shard.boundary_to) + [BOUNDARY] * (height >= self.shard.boundary_from)
-        content = [(kind, 0, parent, justify, base) for kind in kinds for justify in self._justify(parent, base, certified)]
+        content = [
+            (kind, 0, parent, justify, base) for kind in kinds for justify in self._justify(parent, base, certified)
+        ]
         if self.shard.captured:
             return [x for c in content for x in self._rivals(*c, known)]
         children = [self.headers.number(*c) for c in content]
