@@ -9,18 +9,21 @@ Source: docs/spec/finality.md R7, R8, E8, V7.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from bac.errors import Code, Rejected
 from bac.finality.chain import Link, Tree
 from bac.finality.machine import Restoring
 from bac.finality.site import Site
 from bac.finality.validity import fits
-from bac.types import Hash, NodeId
+from bac.protocol import SetTimer
+from bac.types import Hash, Micros, NodeId
 from bac.wire.block import Body, Envelope
 from bac.wire.codec import decode, encode
 from bac.wire.sync import BATCH_BYTES_MAX, EnvelopeBatch, EnvelopePull
 from bac.wire.transfer import Assembly, BodyChunk, BodyPull, StateChunk, StatePull, cut
 
+PULL_TIMER: Final = "pull"
 WANTED_MAX = 64
 ASKED = 2
 """Peers asked at a time, after the one that is known to have it."""
@@ -36,15 +39,25 @@ class Pulls:
         self._bodies: dict[Hash, Assembly] = {}
         self._headers: dict[Hash, None] = {}
         self._early: dict[NodeId, BodyChunk] = {}
+        self._due: dict[Hash, NodeId | None] = {}
         self._restoring: Restoring | None = None
 
     # ------------------------------------------------------------ asking
 
-    def want_body(self, link: Link, source: NodeId | None) -> None:
-        """Asks for the body of a header, which `source` should have."""
-        if link.hash in self._bodies or len(self._bodies) >= WANTED_MAX:
+    def want_body(self, link: Link, source: NodeId | None, now: Micros) -> None:
+        """Asks for the body of a header, which `source` should have, unless it is pushed within T_publish."""
+        if link.hash in self._bodies or link.hash in self._due or len(self._bodies) + len(self._due) >= WANTED_MAX:
             return
-        self._ask_body(link.hash, source or self._anybody(link))
+        self._due[link.hash] = source
+        self._site.out.add(SetTimer(PULL_TIMER, Micros(now + self._site.params.publish_us)))
+
+    def on_timer(self) -> None:
+        """What was not pushed is pulled."""
+        due, self._due = self._due, {}
+        for block_hash, source in due.items():
+            link = self._tree.get(block_hash)
+            if link is not None and link.body is None and block_hash not in self._bodies:
+                self._ask_body(block_hash, source or self._anybody(link))
 
     def _ask_body(self, block_hash: Hash, source: NodeId) -> None:
         assembly = self._bodies[block_hash] = Assembly(block_hash, source)

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from bac.errors import Code, Rejected
 from bac.finality import records
-from bac.finality.catchup import serve_body, serve_envelopes
+from bac.finality.catchup import PULL_TIMER, serve_body, serve_envelopes
 from bac.finality.chain import Link, Tree, Verdict, header_hash
 from bac.finality.epochs import Epoch, Successors, following
 from bac.finality.site import Block, Site
@@ -153,6 +153,8 @@ class Finality:
         if timer == VIEW_TIMER:
             self.term.on_view_timer()
             self.term.start_timer()
+        elif timer == PULL_TIMER:
+            self.term.pulls.on_timer()
         elif timer == REPEAT_TIMER:
             self._set_repeat(now)
             self._repeat()

@@ -128,7 +128,7 @@ class Term(ABC):
             return False
         if link.body is None:
             if not self.is_replaying:
-                self.pulls.want_body(link, sender)
+                self.pulls.want_body(link, sender, self.now)
             return False
         if parent is None or parent.verdict is not Verdict.VALID or parent.state is None:
             return False
@@ -155,7 +155,7 @@ class Term(ABC):
         link = self.tree.add(header, block_hash)
         self.pulls.take_early(link)
         if link.body is None and sender is not None:
-            self.pulls.want_body(link, sender)
+            self.pulls.want_body(link, sender, self.now)
             missing = self.tree.missing_ancestor(link)
             if missing is not None:
                 self.pulls.want_header(missing, sender)

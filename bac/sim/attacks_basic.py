@@ -1,8 +1,8 @@
 """Attacks that need the words of basic BAC: an honest object behind a filter that knows what its messages mean.
 
 A traitor has its own keys and nobody else's. It lets its honest object work, and changes what that says: two headers
-for one height, a false state root, bodies for some peers only, acknowledgements of everything, states that hide what they
-know, ears for half of the voters. A committee is captured where one traitor has two thirds of its weight.
+for one height, a false state root, bodies for some peers only, acknowledgements of everything, states that hide what
+they know, ears for half of the voters. A committee is captured where one traitor has two thirds of its weight.
 """
 
 from __future__ import annotations

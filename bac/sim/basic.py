@@ -126,7 +126,8 @@ class ChangingRotation:
     def _elector(self, identity: NodeId, epoch: int) -> Elector:
         draw = seeds.digest(self._seed, "units", epoch, identity.hex())
         is_away = draw[0] < 40 and epoch > 0 and identity not in self._dishonest
-        units = 0 if is_away else self._units[identity] * UNIT * (192 + draw[1] // 2) // 256
+        share = 256 if epoch == 0 else 192 + draw[1] // 2
+        units = 0 if is_away else self._units[identity] * UNIT * share // 256
         keys = self._keys[identity]
         return Elector(identity, keys[min(epoch, len(keys) - 1)], Units(units))
 
