@@ -1,6 +1,6 @@
 """What a node needs of a protocol besides its handlers. Everything else it leaves to the contract.
 
-An engine makes networks; a member is one node's view of one network. Engines are found by name in `bac.engines`, or as
+An engine makes networks; a member is one node's view of one network. Engines are found by name, or as
 ``module:attribute``, so that a protocol can run in processes without being known here.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from typing import Protocol as Interface
 
 from bac.crypto.batch import Claim
@@ -20,6 +20,8 @@ from bac.types import Hash, NodeId
 
 if TYPE_CHECKING:
     from random import Random
+
+NAMED: Final = {"basic-bac": "bac.node.ledger_engine:BASIC_BAC"}
 
 
 class Member(Interface):
@@ -104,6 +106,10 @@ class Member(Interface):
         """Answers a client's question about the state in built-in types. Raises ValueError: no such question."""
         ...
 
+    def decides(self, block: bytes, transaction_id: bytes) -> bool:
+        """Whether the block, in its encoding, decides this transaction."""
+        ...
+
     def is_proven(self, block: bytes, proof: bytes) -> bool:
         """Whether `proof` shows to anybody that `block` is confirmed, both in their encodings."""
         ...
@@ -141,13 +147,9 @@ def find_engine(name: str) -> Engine:
     Raises:
         ValueError: there is none.
     """
-    module, colon, attribute = name.partition(":")
+    module, _, attribute = NAMED.get(name, name).partition(":")
     try:
-        found: Engine = (
-            getattr(importlib.import_module(module), attribute)
-            if colon
-            else importlib.import_module("bac.engines").find(name)
-        )
+        found: Engine = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"there is no engine {name!r}: {error}") from error
     return found

@@ -21,7 +21,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import libp2p
 import libp2p.network.swarm
@@ -39,7 +39,7 @@ from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as Noise
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.stream_muxer.yamux.yamux import Yamux, YamuxStream
-from multiaddr import Multiaddr
+from multiaddr import Multiaddr  # type: ignore[import-untyped]  # the library has no types
 
 from bac.node.transport import Accept, Broken, Stream
 
@@ -107,7 +107,7 @@ class Libp2pStream:
         """As the interface's."""
         try:
             data: bytes = await self._inner.read(READ_BYTES)
-        except Exception as error:  # noqa: BLE001  the library raises three families, and they move
+        except Exception as error:
             raise Broken("the stream ended") from error
         if not data:
             raise Broken("the stream ended")
@@ -117,12 +117,12 @@ class Libp2pStream:
         """As the interface's."""
         try:
             await self._inner.write(data)
-        except Exception as error:  # noqa: BLE001  as above
+        except Exception as error:
             raise Broken("the stream cannot be written to") from error
 
     async def reset(self) -> None:
         """As the interface's."""
-        with trio.move_on_after(1, shield=True), suppress(Exception):
+        with _briefly(), suppress(Exception):
             await self._inner.reset()
 
 
@@ -134,7 +134,7 @@ class Libp2pTransport:
         pair: LibraryKeyPair = create_new_key_pair(seed)
         self.key = pair.public_key.to_bytes()
         self._wish = Multiaddr(address)
-        self._host: Any = libp2p.new_host(
+        self._host = cast(Any, libp2p.new_host)(
             key_pair=pair,
             listen_addrs=[self._wish],
             sec_opt={NOISE: Noise(pair, noise_privkey=create_noise_key_pair().private_key)},
@@ -183,12 +183,12 @@ class Libp2pTransport:
             self._host.get_peerstore().clear_addrs(peer)
             await self._host.connect(PeerInfo(peer, [where]))
             return Libp2pStream(await self._host.new_stream(peer, [PROTOCOL]), key)
-        except Exception as error:  # noqa: BLE001  the library raises what it likes
+        except Exception as error:
             raise Broken(f"cannot reach {address}: {error}") from error
 
     async def drop(self, key: bytes) -> None:
         """As the interface's."""
-        with trio.move_on_after(1, shield=True), suppress(Exception):
+        with _briefly(), suppress(Exception):
             await self._host.disconnect(_id_of(key))
 
     async def _handle_inbound(self, raw: Any, address: Any) -> None:
@@ -204,10 +204,15 @@ class Libp2pTransport:
             muxed = await self._network.upgrade_inbound_raw_conn(RawConnection(raw, False), address)
         self._unfinished.pop(ticket, None)
         if muxed is None:
-            with trio.move_on_after(1, shield=True), suppress(Exception):
+            with _briefly(), suppress(Exception):
                 await raw.close()
             return
         await muxed.event_shutting_down.wait()
+
+
+def _briefly() -> trio.CancelScope:
+    """For what must be tried although the task was cancelled, and must not hold it up."""
+    return trio.CancelScope(deadline=trio.current_time() + 1, shield=True)
 
 
 async def _serve(inner: Any, accept: Accept) -> None:
@@ -215,13 +220,12 @@ async def _serve(inner: Any, accept: Accept) -> None:
     try:
         stream = Libp2pStream(inner, _key_of(inner.muxed_conn.peer_id))
         await accept(stream)
-    except Exception:  # noqa: BLE001  an exception in a handler would end the host and every connection
+    except Exception:
         logging.getLogger("bac.node").exception("a stream's handler failed")
     finally:
-        with trio.move_on_after(1, shield=True), suppress(Exception):
+        with _briefly(), suppress(Exception):
             await inner.reset()
 
 
 def _do_nothing(*_: object, **__: object) -> None:
     """In place of the library's identification of peers."""
-

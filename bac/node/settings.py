@@ -50,7 +50,7 @@ class Settings:
     peer_bytes_rate: int = 16 << 20
     peer_frames_rate: int = 4_000
     burst: int = 2
-    strikes: int = 20
+    strikes: int = 200
     strike_window: float = 10.0
     ban: float = 30.0
     dial_timeout: float = 5.0

@@ -35,6 +35,7 @@ CREATE TABLE log (number INTEGER PRIMARY KEY, key BLOB NOT NULL, record BLOB, su
 CREATE TABLE commits (
   number INTEGER PRIMARY KEY, block BLOB NOT NULL, proof BLOB NOT NULL, sum INTEGER NOT NULL, digest BLOB UNIQUE);
 CREATE TABLE outcomes (id BLOB PRIMARY KEY, number INTEGER NOT NULL, code TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX outcomes_by_number ON outcomes (number);
 """
 
 
@@ -242,6 +243,10 @@ class Store:
         """What became of a transaction; None while nothing was decided."""
         row = self._reader.execute("SELECT number, code FROM outcomes WHERE id = ?", (transaction_id,)).fetchone()
         return None if row is None else Outcome(*row)
+
+    def outcomes_of(self, number: int) -> list[tuple[bytes, str]]:
+        """What commit `number` decided: (id of a transaction, code)."""
+        return list(self._reader.execute("SELECT id, code FROM outcomes WHERE number = ?", (number,)))
 
 
 def _head_of(owner: Owner) -> dict[str, bytes]:

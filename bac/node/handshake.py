@@ -1,0 +1,122 @@
+"""Who speaks on a stream: binds a transport key and an address to an identity, by that identity's signature.
+
+The connection proves the transport key. The introduction, signed by the member's signing key, says whose it is, so it
+may be handed on by anybody: address books are made of introductions. A later one of the same identity (by `serial`, its
+time of start) replaces an earlier one. Who is no member, of another network, or whose credential does not hold is told
+a code and dropped before anything else of it is read.
+
+Source: docs/spec/node.md NO-12 to NO-14; docs/spec/wire.md WI-38 for the order of refusals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Final
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from bac.crypto.suite import KeyPair, Suite
+from bac.errors import Code, Rejected
+from bac.genesis import check_hello
+from bac.types import Hash, Micros, NodeId
+from bac.wire.codec import PROTOCOL_VERSION, U32, Bytes32, Bytes64, IdField, Message, TimeField, decode, encode
+from bac.wire.signed import SIGNATURE_TAIL, UNSIGNED
+from bac.wire.sync import Hello
+
+_PREFIX: Final = b"\x10bac/introduction"
+BOOK_MAX: Final = 1_024
+AHEAD_US: Final = 3_600_000_000
+"""How far in the future the serial of an introduction may lie: clocks differ, and none may block its own successor."""
+
+
+class Introduction(Message, frozen=True, tag=100):
+    """What a node says of itself; `hello` is the encoding of `bac.wire.sync.Hello`."""
+
+    CAP: ClassVar[int] = 2**14
+
+    hello: Annotated[bytes, Meta(max_length=Hello.CAP)]
+    identity: IdField
+    transport_key: Bytes32
+    address: Annotated[str, Meta(max_length=256)]
+    serial: TimeField
+    credential: Annotated[bytes, Meta(max_length=2**13)]
+    signature: Bytes64
+
+
+class Book(Message, frozen=True, tag=101):
+    """Introductions of others."""
+
+    CAP: ClassVar[int] = 2**22
+
+    introductions: Annotated[tuple[Annotated[bytes, Meta(max_length=Introduction.CAP)], ...], Meta(max_length=BOOK_MAX)]
+
+
+class Refusal(Message, frozen=True, tag=102):
+    """Why a stream is ended."""
+
+    code: Annotated[str, Meta(max_length=64)]
+    seconds: U32
+
+
+class NotAdmitted(Exception):
+    """A peer that is not let in. `code` is stable: those of `bac.errors`, "stranger", or that of the credential."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def introduce(hello: Hello, keys: KeyPair, transport_key: bytes, address: str, serial: Micros) -> Introduction:
+    """A node's own introduction, signed; its identity is its signing key."""
+    plain = Introduction(encode(hello), NodeId(keys.public), transport_key, address, serial, b"", UNSIGNED)
+    return replace(plain, signature=keys.sign(_preimage(plain)))
+
+
+def _preimage(introduction: Introduction) -> bytes:
+    return _PREFIX + PROTOCOL_VERSION.to_bytes(2, "big") + encode(introduction)[:-SIGNATURE_TAIL]
+
+
+class Gate:
+    """Judges introductions."""
+
+    def __init__(
+        self,
+        network: Hash,
+        params_digest: Hash,
+        suite: Suite,
+        signing_key: Callable[[NodeId], bytes | None],
+        judge_credential: Callable[[Introduction], None] = lambda _: None,
+    ) -> None:
+        """Takes the network, the present members' keys (None for a stranger), and who judges credentials.
+
+        `judge_credential` raises `NotAdmitted`.
+        """
+        self._network = network
+        self._params_digest = params_digest
+        self._suite = suite
+        self._signing_key = signing_key
+        self._judge_credential = judge_credential
+
+    def judge(self, data: bytes, now: Micros, transport_key: bytes | None = None) -> Introduction:
+        """The introduction that `data` encodes; on a stream, `transport_key` is the one that the connection proved.
+
+        Raises:
+            NotAdmitted: why not.
+        """
+        try:
+            introduction = decode(Introduction, data)
+            check_hello(decode(Hello, introduction.hello), self._network, self._params_digest)
+        except Rejected as refusal:
+            raise NotAdmitted(refusal.code.value) from refusal
+        key = self._signing_key(introduction.identity)
+        if key is None:
+            raise NotAdmitted("stranger")
+        if transport_key is not None and introduction.transport_key != transport_key:
+            raise NotAdmitted(Code.BAD_KEY.value)
+        if introduction.serial > now + AHEAD_US:
+            raise NotAdmitted("clock")
+        if not self._suite.verify(key, _preimage(introduction), introduction.signature):
+            raise NotAdmitted(Code.BAD_SIGNATURE.value)
+        self._judge_credential(introduction)
+        return introduction

@@ -1,0 +1,171 @@
+"""A network in a directory: ``net.toml``, genesis, and one directory per node.
+
+    net.toml        engine, options, settings, names and identities of the nodes
+    genesis         encoded
+    passphrase      opens the key files; random, readable by the owner alone
+    authority.key   the key whose orders the ledger obeys
+    nodes/NAME/     node.key, store.sqlite, introduction (where it listens), control.sock, pid, log.jsonl
+
+A node starts with what stands in its own directory, in genesis and in ``net.toml``; where others listen it reads from
+their directories on this machine, or learns from any node that it knows.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from nacl.utils import random as random_bytes
+
+from bac.crypto.keys import NodeSecrets
+from bac.node.engine import Engine, Member, find_engine
+from bac.node.identity import identity_of, load_secrets, new_secrets, save_secrets
+from bac.node.keyfile import RANDOM, write_file
+from bac.node.settings import Settings
+from bac.types import Micros, NodeId
+
+FILE: Final = "net.toml"
+NODES_MAX: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The directory of one node."""
+
+    name: str
+    identity: NodeId
+    path: Path
+
+    @property
+    def store(self) -> Path:
+        """The SQLite file."""
+        return self.path / "store.sqlite"
+
+    @property
+    def introduction(self) -> Path:
+        """The node's introduction, while it runs and after."""
+        return self.path / "introduction"
+
+    @property
+    def pid(self) -> Path:
+        """Process id and its start, of the last process."""
+        return self.path / "pid"
+
+    @property
+    def log(self) -> Path:
+        """JSON lines."""
+        return self.path / "log.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network, read from its directory.
+
+    Attributes:
+        path: the directory.
+        engine_name: as in ``net.toml``.
+        settings: of every node.
+        homes: the nodes by name, in the order of ``net.toml``.
+        spares: names of members that do not run until they are added.
+    """
+
+    path: Path
+    engine_name: str
+    settings: Settings
+    homes: Mapping[str, Home]
+    spares: tuple[str, ...] = field(default=())
+
+    @property
+    def engine(self) -> Engine:
+        """Its engine. Raises ValueError if it is not installed."""
+        return find_engine(self.engine_name)
+
+    @property
+    def genesis(self) -> bytes:
+        """Its genesis, encoded."""
+        return (self.path / "genesis").read_bytes()
+
+    def home(self, name: str) -> Home:
+        """The node called `name`, or whose name it begins. Raises ValueError if there is not exactly one."""
+        found = [home for each, home in self.homes.items() if each == name] or [
+            home for each, home in self.homes.items() if each.startswith(name)
+        ]
+        if len(found) != 1:
+            raise ValueError(f"{len(found)} nodes are called {name!r}")
+        return found[0]
+
+    def secrets(self, home: Home) -> NodeSecrets:
+        """The node's secrets."""
+        return load_secrets(home.path / "node.key", (self.path / "passphrase").read_bytes())
+
+    def member(self, home: Home) -> Member:
+        """The node's view of the network."""
+        return self.engine.join(self.genesis, self.secrets(home))
+
+
+def load(path: Path) -> Network:
+    """The network in the directory `path`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: ``net.toml`` is not one.
+    """
+    table = tomllib.loads((path / FILE).read_text())
+    try:
+        homes = {
+            each["name"]: Home(each["name"], NodeId(bytes.fromhex(each["identity"])), path / "nodes" / each["name"])
+            for each in table["node"]
+        }
+        spares = tuple(each["name"] for each in table["node"] if each.get("spare", False))
+        return Network(path, table["engine"], Settings.of(table.get("settings", {})), homes, spares)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path / FILE}: {error!r}") from error
+
+
+def init(
+    path: Path,
+    *,
+    nodes: int,
+    now: Micros,
+    engine: str = "basic-bac",
+    spares: int = 0,
+    options: Mapping[str, Any] | None = None,
+    settings: Mapping[str, int | float] | None = None,
+) -> Network:
+    """Makes a network of `nodes` nodes, and `spares` more members that can be added later, in a new directory.
+
+    Raises:
+        FileExistsError: there is a network already.
+        ValueError: options or numbers that do not fit.
+    """
+    if not 1 <= nodes + spares <= NODES_MAX:
+        raise ValueError(f"a network has 1 to {NODES_MAX} nodes")
+    if (path / FILE).exists():
+        raise FileExistsError(f"there is a network in {path}")
+    Settings.of(settings or {})
+    found = find_engine(engine)
+    path.mkdir(parents=True, exist_ok=True)
+    passphrase = random_bytes(32).hex().encode()
+    write_file(path / "passphrase", passphrase, replace=True)
+    authority = new_secrets()
+    save_secrets(path / "authority.key", authority, passphrase, RANDOM, replace=True)
+    names = [f"n{place:02d}" for place in range(nodes + spares)]
+    secrets = [new_secrets() for _ in names]
+    filled = {"authority": identity_of(authority).hex(), "time_us": now, **(options or {})}
+    genesis = found.found(secrets, filled)
+    for name, secret in zip(names, secrets, strict=True):
+        (path / "nodes" / name).mkdir(parents=True, mode=0o700)
+        save_secrets(path / "nodes" / name / "node.key", secret, passphrase, RANDOM)
+    write_file(path / "genesis", genesis, replace=True, mode=0o644)
+    lines = [f"engine = {json.dumps(engine)}", "", "[options]"]
+    lines += [f"{name} = {json.dumps(value)}" for name, value in filled.items()]
+    lines += ["", "[settings]", *(f"{name} = {json.dumps(value)}" for name, value in (settings or {}).items())]
+    for place, (name, secret) in enumerate(zip(names, secrets, strict=True)):
+        lines += ["", "[[node]]", f'name = "{name}"', f'identity = "{identity_of(secret).hex()}"']
+        lines += ["spare = true"] if place >= nodes else []
+    write_file(path / FILE, ("\n".join(lines) + "\n").encode(), replace=True, mode=0o644)
+    return load(path)

@@ -1,0 +1,150 @@
+"""One node, put together: store, protocol, transport, peers, driver and control socket in one nursery.
+
+Recovery is construction: the store is opened and judged, the protocol object is made from it, and only then does the
+node listen. A clean stop cancels the nursery; since every batch is durable before anybody hears of it, a clean stop and
+a crash differ only in what is written to the log.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from random import Random
+from typing import TextIO
+
+import trio
+
+from bac.crypto.keys import derive
+from bac.node.clock import Clock
+from bac.node.control import Control
+from bac.node.driver import Driver, World
+from bac.node.handshake import Gate, NotAdmitted, introduce
+from bac.node.inbox import Inbox
+from bac.node.keyfile import write_file
+from bac.node.libp2p_transport import Libp2pTransport
+from bac.node.logs import Log
+from bac.node.network import Home, Network
+from bac.node.peers import Peers
+from bac.node.query import Desk
+from bac.node.store import Owner, Store, UnfitStore
+from bac.types import NodeId
+from bac.wire.codec import PROTOCOL_VERSION, encode
+from bac.wire.sync import Hello
+
+LOOK_SECONDS = 0.2
+"""Between two looks for nodes of this machine that were not there yet."""
+
+
+async def run_node(network: Network, home: Home, out: TextIO, via: str | None = None) -> None:
+    """Runs a node until it is told to stop, by signal or on its control socket.
+
+    Args:
+        network: what it belongs to.
+        home: its directory.
+        out: where its log goes.
+        via: the only node whose address it knows at first; None: it reads all that stand in the network's directory.
+
+    Raises:
+        UnfitStore: its store cannot be used, or another process uses it.
+    """
+    clock = Clock()
+    log = Log(out, home.name, clock)
+    member = network.member(home)
+    settings = network.settings
+    secrets = network.secrets(home)
+    with _locked(home), _opened(home, Owner(member.network, member.engine, member.identity)) as store:
+        protocol = member.construct(Random(int.from_bytes(os.urandom(16), "big")), store.log, store)
+        keys_of = member.signing_keys
+        gate = Gate(
+            member.network, member.params_digest, member.suite, lambda each: keys_of(protocol).get(each)
+        )  # fmt: skip
+        transport = Libp2pTransport(derive(secrets.signing, "transport"))
+        inbox = Inbox(settings.queue_bytes, settings.queue_frames, settings.pool_transactions)
+        cell: list[Peers] = []
+
+        async def accept(stream: object) -> None:
+            await cell[0].accept(stream)  # type: ignore[arg-type]  # the transport's Stream
+
+        async with transport.listen(accept):
+            hello = Hello(PROTOCOL_VERSION, member.network, member.params_digest, member.shard)
+            own = introduce(hello, member.keys, transport.key, transport.address, clock.now())
+            peers = Peers(own, gate, transport, inbox, clock, settings, log, _lookup(network, via))
+            cell.append(peers)
+            with ThreadPoolExecutor(1) as threads, trio.CancelScope() as scope:
+                world = World(
+                    store, clock, inbox, peers.post, peers.blame, lambda effect: control.hear(effect),  # noqa: PLW0108 (made below)
+                    threads=threads, tally=Counter(),
+                )  # fmt: skip
+                desk = Desk(home.name, member, protocol, world, peers, settings)
+                control = Control(desk, inbox, settings, scope.cancel)
+                log("started", address=transport.address, commits=store.commit_number, **settings.rows())
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_stop_on_signal, scope.cancel)
+                    nursery.start_soon(_look_around, network, home, peers, via)
+                    nursery.start_soon(peers.run)
+                    nursery.start_soon(control.run, home.path)
+                    write_file(home.introduction, encode(own), replace=True, mode=0o644)
+                    await Driver(member, protocol, world, settings.batch_inputs).run()
+            log("stopped", commits=store.commit_number, tally=dict(world.tally + peers.tally))
+            out.flush()
+            # The transport's own end waits a tenth of a second per connection; everything is durable: let the kernel.
+            os._exit(0)
+
+
+@contextmanager
+def _locked(home: Home) -> Iterator[None]:
+    with (home.path / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UnfitStore(f"another process runs {home.name}") from error
+        yield
+
+
+@contextmanager
+def _opened(home: Home, owner: Owner) -> Iterator[Store]:
+    store = Store(home.store, owner)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _lookup(network: Network, via: str | None) -> Callable[[NodeId], bytes | None]:
+    """Finds the introduction of a peer in its directory, if it is on this machine."""
+    homes = {home.identity: home for name, home in network.homes.items() if via in {None, name}}
+
+    def look(identity: NodeId) -> bytes | None:
+        home = homes.get(identity)
+        return home.introduction.read_bytes() if home is not None and home.introduction.exists() else None
+
+    return look
+
+
+async def _look_around(network: Network, own: Home, peers: Peers, via: str | None) -> None:
+    """Learns of the nodes of this machine as they come up."""
+    look = _lookup(network, via)
+    pause = LOOK_SECONDS
+    while True:
+        missing = [each.identity for each in network.homes.values() if each.identity not in peers.known and each != own]
+        for identity in missing:
+            data = look(identity)
+            if data is not None:
+                try:
+                    peers.learn(data)
+                except NotAdmitted as refusal:
+                    peers.tally[f"not admitted: {refusal.code}"] += 1
+        await trio.sleep(pause)
+        pause = min(2 * pause, 5.0)
+
+
+async def _stop_on_signal(stop: Callable[[], None]) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            stop()
+            return

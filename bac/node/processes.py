@@ -1,0 +1,225 @@
+"""Nodes as processes: start, stop, kill, pause, look. Plain functions; the command line calls them.
+
+A node is known by the pid file in its directory, which names the process and when it began, so that a number that the
+system has given to another process since is not mistaken for it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bac.client import Client, TimedOut, Unreachable
+from bac.node.keyfile import write_file
+from bac.node.network import Home, Network
+
+STATUS_SECONDS = 2.0
+POLL_SECONDS = 0.02
+
+
+class NotRunning(Exception):
+    """The process of this node is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One node: its process (None: none), whether it is paused, and what it says of itself (None: silent)."""
+
+    name: str
+    pid: int | None
+    is_paused: bool
+    report: dict[str, Any] | None
+
+
+# ---------------------------------------------------------------- pids
+
+
+def write_pid(home: Home) -> None:
+    """Notes this process as that of the node."""
+    write_file(home.pid, f"{os.getpid()} {_began(os.getpid())}\n".encode(), replace=True, mode=0o644)
+
+
+def pid_of(home: Home) -> int | None:
+    """The process of a node; None if it is not running."""
+    try:
+        pid, began = home.pid.read_text().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    return int(pid) if _began(int(pid)) == began and _state(int(pid)) not in {"Z", "X"} else None
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _began(pid: int) -> str:
+    fields = _stat(pid)
+    return fields[19] if fields else "gone"
+
+
+def _state(pid: int) -> str:
+    fields = _stat(pid)
+    return fields[0] if fields else "X"
+
+
+def signal_if_there(pid: int, number: int) -> bool:
+    """Sends a signal; False if there is no such process."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _signal(home: Home, number: int) -> None:
+    pid = pid_of(home)
+    if pid is None or not signal_if_there(pid, number):
+        raise NotRunning(f"{home.name} is not running")
+
+
+# ---------------------------------------------------------------- nodes
+
+
+def start(network: Network, names: Sequence[str], *, via: str | None = None) -> None:
+    """Starts nodes that are not running, in processes of their own that outlive this one."""
+    idle = [name for name in names if pid_of(network.home(name)) is None]
+    if idle:
+        words = _words(network, idle, via)
+        subprocess.run(words, check=True, start_new_session=True, stdin=subprocess.DEVNULL)  # noqa: S603 (our words)
+        _until(lambda: all(network.home(name).pid.exists() for name in idle), 10.0, "the nodes do not start")
+
+
+def run(network: Network, names: Sequence[str]) -> int:
+    """Runs nodes until they end or Ctrl-C ends them; none outlives this process. The exit code of the worst."""
+    idle = [name for name in names if pid_of(network.home(name)) is None]
+    return subprocess.call([*_words(network, idle, None), "--stay"]) if idle else 0  # noqa: S603 (our words)
+
+
+def _words(network: Network, names: Iterable[str], via: str | None) -> list[str]:
+    words = [sys.executable, "-m", "bac.node", str(network.path), *names]
+    return words if via is None else [*words, "--via", via]
+
+
+def kill(home: Home) -> None:
+    """Kills a node at once, as a loss of power would, and returns when it is gone. Raises NotRunning."""
+    _signal(home, signal.SIGKILL)
+    _until(lambda: pid_of(home) is None, 10.0, f"{home.name} does not end")
+
+
+def stop(network: Network, names: Iterable[str], timeout: float = 10.0) -> None:
+    """Stops nodes cleanly, paused ones too, and returns when they are gone."""
+    homes = [network.home(name) for name in names]
+    for home in homes:
+        pid = pid_of(home)
+        if pid is not None:
+            signal_if_there(pid, signal.SIGTERM)
+            signal_if_there(pid, signal.SIGCONT)
+    _until(lambda: all(pid_of(home) is None for home in homes), timeout, "not all nodes end")
+
+
+def pause(home: Home) -> None:
+    """Freezes a node. Raises NotRunning."""
+    _signal(home, signal.SIGSTOP)
+
+
+def resume(home: Home) -> None:
+    """Lets a frozen node go on. Raises NotRunning."""
+    _signal(home, signal.SIGCONT)
+
+
+def add(network: Network, *, via: str | None = None) -> str:
+    """Starts the next spare member, which joins through the node `via`, or any that runs; its name.
+
+    Raises:
+        ValueError: there is no spare member left, or no node that it could join through.
+    """
+    spare = next((name for name in network.spares if pid_of(network.home(name)) is None), None)
+    running = next((name for name, home in network.homes.items() if pid_of(home) is not None), None)
+    if spare is None or (via or running) is None:
+        raise ValueError("there is no spare member" if spare is None else "no node is running")
+    start(network, [spare], via=via or running)
+    return spare
+
+
+def logs(home: Home, last: int = 100) -> list[str]:
+    """The last lines of a node's log."""
+    return home.log.read_text().splitlines()[-last:] if home.log.exists() else []
+
+
+# ---------------------------------------------------------------- the network
+
+
+def present(network: Network) -> list[str]:
+    """The nodes that `up` starts."""
+    return [name for name in network.homes if name not in network.spares]
+
+
+def up(network: Network) -> None:
+    """Starts all nodes but the spare ones."""
+    start(network, present(network))
+
+
+def down(network: Network, timeout: float = 10.0) -> None:
+    """Stops all nodes; whatever does not end in time is killed, so that none is left."""
+    try:
+        stop(network, network.homes, timeout)
+    except TimedOut:
+        for home in network.homes.values():
+            if pid_of(home) is not None:
+                kill(home)
+
+
+def status(network: Network, names: Iterable[str] | None = None) -> Iterator[Status]:
+    """Each node as it is now."""
+    for name in names or network.homes:
+        home = network.home(name)
+        pid = pid_of(home)
+        is_paused = pid is not None and _state(pid) == "T"
+        report = None
+        if pid is not None and not is_paused:
+            try:
+                with Client(home.path, STATUS_SECONDS) as client:
+                    report = client.query("status")
+            except (Unreachable, TimedOut):
+                report = None
+        yield Status(name, pid, is_paused, report)
+
+
+def wait(network: Network, timeout: float, names: Sequence[str] | None = None, commits: int = 0) -> None:
+    """Returns when all nodes answer, are connected with each other, and have so many commits.
+
+    Raises:
+        TimedOut: not in time.
+        NotRunning: a node has ended meanwhile.
+    """
+    chosen = list(names or present(network))
+
+    def is_ready() -> bool:
+        for each in status(network, chosen):
+            if each.pid is None:
+                raise NotRunning(f"{each.name} has ended: {(logs(network.home(each.name), 1) or ['no log'])[0]}")
+            if each.report is None or each.report["peers_connected"] < len(chosen) - 1:
+                return False
+            if each.report["peers_heard"] < len(chosen) - 1 or each.report["commits"] < commits:
+                return False
+        return True
+
+    _until(is_ready, timeout, f"not all of {len(chosen)} nodes are ready")
+
+
+def _until(holds: Callable[[], bool], timeout: float, otherwise: str) -> None:
+    deadline = time.monotonic() + timeout
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimedOut(otherwise)
+        time.sleep(POLL_SECONDS)
