@@ -56,7 +56,8 @@ def _open(trace: Any) -> Hashgraph:
     coin_period = trace.get("coin_period", 10)
     limits = Limits(payload_bytes=sys.maxsize, other_parents=sys.maxsize)
     try:
-        return Hashgraph({name.encode(): weight for name, weight in members.items()}, coin_period, limits)
+        weights = {name.encode(errors="surrogatepass"): weight for name, weight in members.items()}
+        return Hashgraph(weights, coin_period, limits)
     except ValueError as error:
         raise Malformed(f"the trace: {error}") from None
 
@@ -72,18 +73,26 @@ def _expect(value: Any, field: str, kind: type, where: str) -> Any:
 def _read_event(packed: Any, where: str) -> Event:
     values = {field: _expect(packed, field, kind, where) for field, kind in FIELDS.items()}
     self_parent = _expect(packed, "self_parent", object, where)
+    identity = _read_hex(values["id"], f"{where}: id")
+    where += f" ({values['id']})"
+    return Event(
+        id=identity,
+        creator=values["creator"].encode(errors="surrogatepass"),
+        self_parent=None if self_parent is None else _read_hex(self_parent, f"{where}: self_parent"),
+        other_parents=tuple(_read_hex(parent, f"{where}: other_parents") for parent in values["other_parents"]),
+        time_us=values["time"],
+        payload=tuple(_read_hex(part, f"{where}: payload") for part in values["payload"]),
+        signature=_read_hex(values["sig"], f"{where}: sig"),
+    )
+
+
+def _read_hex(value: Any, where: str) -> bytes:
     try:
-        return Event(
-            id=bytes.fromhex(values["id"]),
-            creator=values["creator"].encode(),
-            self_parent=None if self_parent is None else bytes.fromhex(self_parent),
-            other_parents=tuple(map(bytes.fromhex, values["other_parents"])),
-            time_us=values["time"],
-            payload=tuple(map(bytes.fromhex, values["payload"])),
-            signature=bytes.fromhex(values["sig"]),
-        )
-    except (TypeError, ValueError) as error:
-        raise Malformed(f"{where} ({values['id']}): not hexadecimal: {error}") from None
+        if "".join(value.split()) == value:
+            return bytes.fromhex(value)
+    except (AttributeError, TypeError, ValueError):
+        pass
+    raise Malformed(f"{where} is not hexadecimal")
 
 
 def main() -> int:
@@ -94,10 +103,12 @@ def main() -> int:
     command.add_argument("trace", type=Path)
     arguments = parser.parse_args()
     try:
-        result = replay(json.loads(arguments.trace.read_bytes()))
+        trace = json.loads(arguments.trace.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         print(f"{arguments.trace}: not readable as JSON: {error}", file=sys.stderr)
         return 2
+    try:
+        result = replay(trace)
     except Malformed as error:
         print(f"{arguments.trace}: {error}", file=sys.stderr)
         return 2

@@ -16,7 +16,7 @@ class Event:
         creator: identity of the member that signed it.
         self_parent: id of the creator's previous event; None for its first.
         other_parents: ids of distinct events of other members, none to many.
-        time_us: the creator's clock, integer µs, greater than the self-parent's.
+        time_us: the creator's clock, integer µs within 64 bits, greater than the self-parent's.
         payload: transactions, opaque here.
         signature: the creator's, one length within a graph. It feeds the coin and the last tie-breaks.
     """
@@ -58,7 +58,8 @@ class Limits:
     Attributes:
         payload_bytes: greatest sum of the payload's lengths.
         other_parents: greatest number of other-parents.
-        signature_bytes: length of every signature; None takes the length of the first event inserted.
+        signature_bytes: length of every signature. None takes the length of the first event inserted, which is for
+            replays; a member of a network must set it, or whoever comes first sets it for its graph alone.
     """
 
     payload_bytes: int = 1 << 20
@@ -82,6 +83,7 @@ class Reason(StrEnum):
     REPEATED_OTHER_PARENT = "repeated other-parent"
     TOO_MANY_OTHER_PARENTS = "too many other-parents"
     TIME_NOT_INCREASING = "time not above the self-parent's"
+    TIME_OUT_OF_RANGE = "time not within 64 bits"
     OVERSIZED_PAYLOAD = "oversized payload"
     SIGNATURE_LENGTH = "signature of another length"
 

@@ -4,9 +4,11 @@ Every later witness y votes on all candidates of a round at once: a ballot is an
 candidate voted famous (witness.py), and a tally is a sum of ballots, weighted. Decisions of any voter bind
 (docs/spec/hashgraph.md HG-6).
 
-A candidate that arrives when voters exist already is no ancestor of them. So the votes of the next round on it are
-no, and the open lane of an old ballot says so. Voters of distance 2 or more are counted again: they may toss a coin,
-or collect nothing (a tie is a yes).
+A voter that collects votes of less than a supermajority abstains (HG-6, a departure). It can come to that, since a
+witness may have its round from a parent that strongly saw a supermajority, and then see a fork that hides some of them.
+
+A candidate that arrives when voters exist already is no ancestor of them. So the votes of the next round on it are no,
+and the open lane of an old ballot says so. Voters of distance 2 or more are counted again: they may toss a coin.
 """
 
 from __future__ import annotations
@@ -41,6 +43,15 @@ class Fame:
             for voter in self.rounds.by_number[later].witnesses:
                 self._vote(voter, candidates)
 
+    def close(self, candidates: Round) -> None:
+        """Ends the election of a round, and forgets what only elections up to it could need."""
+        self.closed = candidates.number
+        for later in range(self.closed + 1, self.rounds.last + 1):
+            for voter in self.rounds.by_number[later].witnesses:
+                voter.ballots.pop(self.closed, None)
+                if later <= self.closed + 2:
+                    voter.strong = None  # the next election counts from three rounds above
+
     def is_decided(self, candidates: Round) -> bool:
         """Whether every known witness of the round is decided and at least one is famous."""
         decided = candidates.famous | candidates.infamous
@@ -57,21 +68,26 @@ class Fame:
         distance = voter.node.round - candidates.number
         if distance == 1:
             # Own ancestors among the candidates, less those of creators caught forking: "sees".
-            vote = voter.node.before & ~self.rounds.lanes_caught(voter.node, candidates)
+            vote: int | None = voter.node.before & ~self.rounds.lanes_caught(voter.node, candidates)
         else:
             vote = self._count(voter, candidates, is_coin=distance % self.coin_period == 0)
-        voter.ballots[candidates.number] = vote * voter.weight
+        if vote is not None:
+            voter.ballots[candidates.number] = vote * voter.weight
 
-    def _count(self, voter: Witness, candidates: Round, *, is_coin: bool) -> int:
+    def _count(self, voter: Witness, candidates: Round, *, is_coin: bool) -> int | None:
+        """The vote that follows from the votes that `voter` collects; None where it abstains (HG-6)."""
         if voter.strong is None:
             voter.strong = self.rounds.strongly_seen(voter.node)
-            voter.collected = sum(witness.weight for witness in voter.strong)
-        number, count, collected = candidates.number, len(candidates.witnesses), voter.collected
-        yes = sum([witness.ballots[number] for witness in voter.strong])
+        number, count = candidates.number, len(candidates.witnesses)
+        electors = [witness for witness in voter.strong if number in witness.ballots]
+        collected = sum([witness.weight for witness in electors])
         lanes, quorum = self.rounds.lanes, self.graph.supermajority
+        if collected < quorum:
+            return None
+        yes = sum([witness.ballots[number] for witness in electors])
         ones = lanes.ones(count)
         surely_yes = lanes.at_least(yes, quorum, count)
-        surely_no = ones & ~lanes.at_least(yes, collected - quorum + 1, count) if collected >= quorum else 0
+        surely_no = ones & ~lanes.at_least(yes, collected - quorum + 1, count)
         if is_coin:
             return surely_yes | (ones & ~surely_no if self._toss(voter) else 0)
         candidates.famous |= surely_yes & ~candidates.infamous

@@ -20,6 +20,7 @@ from typing import Any
 from hashgraph.event import BelowCut, Event, ForkProof, InvalidEvent, Limits, MissingParents, Reason
 
 NO_BRANCH = -1
+TIME_MAX_US = 2**63 - 1
 
 
 class Node:
@@ -85,7 +86,7 @@ class Graph:
         self.parents = [NO_BRANCH] * count
         self.branches_of: dict[int, list[int]] = {}  # forked creators only
         self.proofs: list[ForkProof] = []
-        self.echoes: dict[int, bytes] = {}  # gossip.py: by branch, the last event that came again
+        self.echoes: dict[int, list[Node]] = {}  # gossip.py: by branch, where events came again
 
     def place(self, event: Event) -> tuple[Node, Node | None, list[Node]]:
         """Checks `event` and gives it its place: (node, self-parent, other-parents).
@@ -115,6 +116,8 @@ class Graph:
             raise InvalidEvent(Reason.TOO_MANY_OTHER_PARENTS, event.creator)
         if len(others) > 1 and len(frozenset(others)) < len(others):
             raise InvalidEvent(Reason.REPEATED_OTHER_PARENT, event.creator)
+        if not -TIME_MAX_US <= event.time_us <= TIME_MAX_US:
+            raise InvalidEvent(Reason.TIME_OUT_OF_RANGE, event.creator)
         if sum(map(len, event.payload)) > self.limits.payload_bytes:
             raise InvalidEvent(Reason.OVERSIZED_PAYLOAD, event.creator)
         if len(event.signature) != (self.signature_bytes or len(event.signature) or 1):
@@ -218,14 +221,6 @@ class Graph:
                 position = tips[branch] - self.starts[branch]
                 if position >= 0:
                     yield self.chains[branch][position]
-
-    def is_ancestor(self, x: Node, y: Node) -> bool:
-        """Whether y is an ancestor of x, or x itself."""
-        return y.branch < len(x.tips) and x.tips[y.branch] >= y.seq
-
-    def sees(self, x: Node, y: Node) -> bool:
-        """Whether x sees y (docs/spec/hashgraph.md HG-3)."""
-        return self.is_ancestor(x, y) and not x.forked >> y.creator & 1
 
     @property
     def is_captured(self) -> bool:

@@ -46,7 +46,7 @@ class Hashgraph:
         graph = self._graph
         known = graph.nodes.get(event.id)
         if known is not None:
-            graph.echoes[known.branch] = event.id
+            gossip.hear_again(graph, known)
             return []
         node, self_parent, others = graph.place(event)
         if node.branch >= len(self._order.received):
@@ -90,7 +90,10 @@ class Hashgraph:
         return self._graph.nodes[event_id].round
 
     def is_witness(self, event_id: bytes) -> bool:
-        """Whether an event that is held is the first of its creator's line in its round. Raises KeyError."""
+        """Whether an event that is held is the first of its creator's line in its round, and the round was not cut.
+
+        Raises KeyError.
+        """
         return self._graph.nodes[event_id].witness is not None
 
     def is_famous(self, event_id: bytes) -> bool | None:
@@ -126,8 +129,9 @@ class Hashgraph:
     def cut(self, number: int) -> None:
         """Drops every event received in rounds up to `number`, but for the last event of each branch.
 
-        The caller orders the cut, at one point of the order, for all members alike: afterwards an event that hangs only
-        on rounds up to `number` can no longer be placed (`BelowCut`), nor one whose parent was dropped.
+        Afterwards an event that hangs only on rounds up to `number` can no longer be placed (`BelowCut`), nor one whose
+        parent was dropped. So the caller orders the cut for all members alike, and only when every event of those
+        rounds that may still be named has reached everybody (docs/spec/hashgraph.md HG-13).
 
         Raises:
             ValueError: the round is not closed.

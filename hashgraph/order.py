@@ -57,7 +57,7 @@ class Order:
         """Closes as many rounds as are decided. Returns the newly ordered events, in order."""
         ordered: list[OrderedEvent] = []
         while (candidates := self.rounds.by_number.get(self.fame.closed + 1)) and self.fame.is_decided(candidates):
-            self.fame.closed = candidates.number
+            self.fame.close(candidates)
             ordered += self._receive(candidates)
         return ordered
 
@@ -67,7 +67,7 @@ class Order:
         for witness in candidates.witnesses:
             if candidates.famous & witness.lane:
                 rival = unique.get(witness.node.creator)
-                if rival is None or witness.node.event.signature < rival.node.event.signature:
+                if rival is None or _rank(witness) < _rank(rival):
                     unique[witness.node.creator] = witness
         return list(unique.values())
 
@@ -115,6 +115,10 @@ class Order:
             branch = self.graph.parents[branch]
             assert branch != NO_BRANCH, "a famous witness that receives an event has it as an ancestor"
         return time_us
+
+
+def _rank(witness: Witness) -> tuple[bytes, bytes]:
+    return witness.node.event.signature, witness.node.event.id
 
 
 def _weighted_median(times: Sequence[int], weights: list[int]) -> int:

@@ -74,7 +74,7 @@ def load(data: bytes) -> tuple[dict[bytes, int], int, Limits, dict[str, Any]]:
             raise ValueError(f"snapshot of version {state['version']}, this is version {VERSION}")
         members = {bytes.fromhex(identity): weight for identity, weight in state["members"].items()}
         return members, state["coin_period"], Limits(*state["limits"]), state
-    except (KeyError, TypeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a snapshot: {error!r}") from None
 
 

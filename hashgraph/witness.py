@@ -60,15 +60,14 @@ class Lanes:
 class Witness:
     """A witness as a candidate (its lane in its round) and as a voter (whom it strongly sees, its ballots)."""
 
-    __slots__ = ("ballots", "collected", "lane", "node", "strong", "weight")
+    __slots__ = ("ballots", "lane", "node", "strong", "weight")
 
     def __init__(self, node: Node, lane: int, weight: int) -> None:
         self.node = node
         self.lane = lane
         self.weight = weight
         self.strong: list[Witness] | None = None  # of the round before; fame.py asks when it needs them
-        self.collected = 0  # their weight
-        self.ballots: dict[int, int] = {}  # round -> lanes of the candidates voted famous, times the weight
+        self.ballots: dict[int, int] = {}  # round -> lanes voted famous, times the weight; no entry: abstains
 
 
 class Round:

@@ -32,6 +32,7 @@ class Naive:
         self.strong: dict[tuple[bytes, bytes], bool] = {}
         self.votes: dict[tuple[bytes, bytes], bool] = {}
         self.tosses = 0  # votes that a coin decided
+        self.abstentions = 0
         for event in topological(self.events):
             self.below[event.id] = {event.id}.union(*(self.below[p] for p in parents(event)))
         self.self_ancestors = {event.id: set(self.self_line(event)) for event in self.events}
@@ -81,37 +82,43 @@ class Naive:
         if event.self_parent is None or self.round[event.id] > self.round[event.self_parent]:
             self.witnesses.setdefault(self.round[event.id], []).append(event)
 
-    def collected(self, y: Event, x: Event) -> tuple[bool, int]:
-        """The weighted majority among the votes on x that y collects, and its weight."""
-        before = self.witnesses[self.round[y.id] - 1]
-        weights = {True: 0, False: 0}
-        for w in before:
+    def collected(self, y: Event, x: Event) -> tuple[bool | None, int]:
+        """The weighted majority among the votes on x that y collects, and its weight; None: too few to count."""
+        weights: dict[bool | None, int] = {True: 0, False: 0, None: 0}
+        for w in self.witnesses[self.round[y.id] - 1]:
             if self.strongly_sees(y, w):
                 weights[self.vote(w, x)] += self.members[w.creator]
+        if not self.is_supermajority(weights[True] + weights[False]):
+            return None, 0
         majority = weights[True] >= weights[False]
         return majority, weights[majority]
 
-    def vote(self, y: Event, x: Event) -> bool:
+    def vote(self, y: Event, x: Event) -> bool | None:
+        """True, False, or None for an abstention."""
         if (y.id, x.id) not in self.votes:
             distance = self.round[y.id] - self.round[x.id]
             if distance == 1:
-                vote = x.id in self.seen[y.id]
+                vote: bool | None = x.id in self.seen[y.id]
             else:
                 vote, weight = self.collected(y, x)
-                if distance % self.coin_period == 0 and not self.is_supermajority(weight):
+                if vote is None:
+                    self.abstentions += 1
+                elif distance % self.coin_period == 0 and not self.is_supermajority(weight):
                     vote = bool(y.signature[len(y.signature) // 2] & 1)
                     self.tosses += 1
             self.votes[y.id, x.id] = vote
         return self.votes[y.id, x.id]
 
     def fame(self, x: Event) -> bool | None:
+        decisions = set()
         for number in range(self.round[x.id] + 2, max(self.witnesses) + 1):
             if (number - self.round[x.id]) % self.coin_period:
                 for y in self.witnesses[number]:
                     majority, weight = self.collected(y, x)
                     if self.is_supermajority(weight):
-                        return majority
-        return None
+                        decisions.add(majority)
+        assert len(decisions) < 2, "two voters decide differently"
+        return decisions.pop() if decisions else None
 
     def find_order(self) -> None:
         for number in sorted(self.witnesses):

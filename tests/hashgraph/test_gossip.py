@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashgraph import Event, Hashgraph, MissingParents
-from tests.hashgraph.drawn import any_style, downward_closed, draw, shuffle
+from tests.hashgraph.drawn import Style, any_style, downward_closed, draw, shuffle
 
 
 def view(members: dict[bytes, int], events: list[Event]) -> Hashgraph:
@@ -74,10 +74,49 @@ def test_the_summary_names_one_event_a_branch() -> None:
     assert graph.summary() == (b"a2", b"a2'", b"b1")
 
 
-def test_the_summary_names_what_came_again_so_that_batches_get_on() -> None:
-    graph = view({b"a": 1}, long_line(4))
-    graph.insert(long_line(2)[1])
-    assert graph.summary() == (bytes([1]), bytes([3]))
+def test_the_summary_names_where_events_came_again() -> None:
+    """HG-12: the last event of each run, a bounded number of runs; a run that goes on takes no more room."""
+    line = long_line(40)
+    graph = view({b"a": 1}, line)
+    for again in (1, 2, 3):
+        graph.insert(line[again])
+    assert graph.summary() == (bytes([3]), bytes([39]))
+    graph.insert(line[20])
+    graph.insert(line[4])
+    assert graph.summary() == (bytes([4]), bytes([20]), bytes([39]))
+    for start in range(5, 39, 3):
+        graph.insert(line[start])
+    assert len(graph.summary()) == 5
+
+
+@pytest.mark.parametrize("limit", [1, 5])
+def test_two_givers_that_are_behind_both_bring_their_news(limit: int) -> None:
+    """One taker, two givers that know less of a line than it does, in turn: each one's own news arrives."""
+    members = {b"a": 1, b"b": 1, b"c": 1}
+    line = long_line(41)
+    taker, far, near = view(members, line), view(members, line[:40]), view(members, line[:12])
+    far.insert(Event(b"news of b", b"b", None, (), 1, (), b"s"))
+    near.insert(Event(b"news of c", b"c", None, (), 1, (), b"s"))
+    for _ in range(200):
+        for giver in (far, near):
+            for event in giver.missing_for(taker.summary(), limit):
+                taker.insert(event)
+    assert b"news of b" in taker
+    assert b"news of c" in taker
+
+
+def test_after_a_cut_only_what_can_be_taken_is_offered() -> None:
+    """HG-12, HG-13: to a newcomer nothing, to a peer that knows what was dropped all that it lacks."""
+    choice = random.Random(1)
+    members, events = draw(Style(4, 60, 0, 0.0, 1, 3, 0.0, 0.0), choice)
+    cut, whole = view(members, events), view(members, events[: len(events) * 3 // 4])
+    cut.cut(cut.closed_round - 4)
+    assert 0 < len(cut) < len(events)
+    assert cut.missing_for((), 99) == []
+    lacking = cut.missing_for(whole.summary(), 999)
+    for event in lacking:
+        whole.insert(event)
+    assert len(whole) == len(events)
 
 
 @pytest.mark.parametrize("unknown", [(), (b"never heard of",)])

@@ -37,6 +37,8 @@ def event(**changes: object) -> Event:
         ({"other_parents": (b"b2", b"c1", b"b2")}, Reason.REPEATED_OTHER_PARENT),
         ({"other_parents": (b"b1", b"b2", b"c1")}, Reason.TOO_MANY_OTHER_PARENTS),
         ({"time_us": HAND["a3"].time_us}, Reason.TIME_NOT_INCREASING),
+        ({"time_us": 2**63}, Reason.TIME_OUT_OF_RANGE),
+        ({"time_us": float("nan")}, Reason.TIME_OUT_OF_RANGE),
         ({"payload": (bytes(60), bytes(41))}, Reason.OVERSIZED_PAYLOAD),
         ({"signature": bytes(31)}, Reason.SIGNATURE_LENGTH),
         ({"signature": b""}, Reason.SIGNATURE_LENGTH),
@@ -174,6 +176,8 @@ def spoil(good: Event, fault: Reason, known: list[Event], limits: Limits) -> Eve
             return replace(bad, other_parents=tuple(bytes([n]) for n in range(limits.other_parents + 1)))
         case Reason.TIME_NOT_INCREASING:
             return replace(bad, self_parent=good.id, other_parents=(), time_us=good.time_us)
+        case Reason.TIME_OUT_OF_RANGE:
+            return replace(bad, time_us=-(2**63))
         case Reason.OVERSIZED_PAYLOAD:
             return replace(bad, payload=(bytes(9),))
         case Reason.SIGNATURE_LENGTH:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.histories import gossip, member_ids
-from hashgraph import Hashgraph, InvalidEvent, MissingParents
+from hashgraph import Event, Hashgraph, InvalidEvent, MissingParents
 from tests.hashgraph.drawn import any_style, draw, shuffle
 from tests.hashgraph.test_twin import insert_all
 
@@ -55,6 +56,25 @@ def test_a_cut_view_orders_what_the_whole_one_orders(members: int, is_restored: 
     assert part.closed_round == whole.closed_round
 
 
+def test_a_cut_frees_what_it_drops() -> None:
+    """Every event on all of the layer before, so that every witness strongly sees all of the round before."""
+    ids = member_ids(4)
+    graph = Hashgraph(dict.fromkeys(ids, 1))
+    lasts: dict[bytes, bytes] = {}
+    for layer in range(400):
+        fresh: dict[bytes, bytes] = {}
+        for creator in ids:
+            others = tuple(lasts[other] for other in ids if other != creator and lasts)
+            event = Event(layer.to_bytes(2) + creator, creator, lasts.get(creator), others, layer, (), b"signature")
+            graph.insert(event)
+            fresh[creator] = event.id
+        lasts = fresh
+        graph.cut(graph.closed_round)
+    gc.collect()
+    kept = sum(isinstance(each, Event) and each.signature == b"signature" for each in gc.get_objects())
+    assert len(graph) <= kept < 100
+
+
 def test_a_member_that_was_silent_for_many_cuts_comes_back() -> None:
     ids = member_ids(4)
     weights = dict.fromkeys(ids, 1)
@@ -62,13 +82,13 @@ def test_a_member_that_was_silent_for_many_cuts_comes_back() -> None:
     # The fourth member makes its first events, sleeps, and comes back at the end.
     awake = list(gossip(3, 2000, seed=9, payload=b"x"))
     first = next(iter(gossip(1, 1, seed=1)))
-    sleeper = type(first)(b"s1", ids[3], None, (awake[5].id,), 1, (), first.signature)
+    sleeper = Event(b"s1", ids[3], None, (awake[5].id,), 1, (), first.signature)
     for event in [*awake[:6], sleeper, *awake[6:]]:
         assert part.insert(event) == whole.insert(event)
         if part.closed_round > 4:
             part.cut(part.closed_round - 2)
     assert len(part) < 200
-    back = type(first)(b"s2", ids[3], b"s1", (awake[-1].id,), 10**9, (), first.signature)
+    back = Event(b"s2", ids[3], b"s1", (awake[-1].id,), 10**9, (), first.signature)
     assert part.insert(back) == whole.insert(back)
     assert part.round(b"s2") == whole.round(b"s2")
 
@@ -81,9 +101,9 @@ def test_after_a_cut_the_first_event_of_a_creator_still_proves_its_fork() -> Non
     graph.cut(graph.closed_round)
     first = next(event for event in events if event.creator == ids[0])
     assert first.id not in graph
-    rival = type(first)(b"rival", ids[0], None, (graph.summary()[-1],), 1, (), first.signature)
+    rival = Event(b"rival", ids[0], None, (graph.summary()[-1],), 1, (), first.signature)
     if rival.other_parents[0] == next(e.id for e in reversed(events) if e.creator == ids[0]):
-        rival = type(first)(b"rival", ids[0], None, (graph.summary()[0],), 1, (), first.signature)
+        rival = Event(b"rival", ids[0], None, (graph.summary()[0],), 1, (), first.signature)
     graph.insert(rival)
     assert [(proof.first.id, proof.second.id) for proof in graph.forks] == [(first.id, b"rival")]
 

@@ -38,7 +38,7 @@ def compare(seed: int, coin_period: int) -> Naive:
     graph = Hashgraph(members, coin_period)
     ordered = insert_all(graph, shuffle(events, choice))
     assert not graph.captured
-    assert_equal_to_twin(graph, ordered, twin)
+    assert_equal_to_twin(graph, ordered, twin)  # the twin asserts that no two voters decide differently
     part = Hashgraph(members, coin_period)
     of_part = insert_all(part, shuffle(downward_closed(events, choice), choice))
     assert ordered[: len(of_part)] == of_part, "HG-10: the order of a part is a prefix"
@@ -53,12 +53,21 @@ def test_drawn_graphs_are_ordered_as_the_definitions_say(seed: int, coin_period:
 
 def test_the_drawn_graphs_hold_what_they_are_drawn_for() -> None:
     """Forks, tossed coins, late witnesses and ordered events occur among the graphs above."""
-    seen = {"forks": 0, "tosses": 0, "ordered": 0, "infamous": 0, "unequal weights": 0, "several other-parents": 0}
+    seen = {
+        "forks": 0,
+        "tosses": 0,
+        "abstentions": 0,
+        "ordered": 0,
+        "infamous": 0,
+        "unequal weights": 0,
+        "several other-parents": 0,
+    }
     for seed in range(400):
         twin = compare(seed, 3)
         lines = {(event.creator, event.self_parent) for event in twin.events}
         seen["forks"] += len(lines) < len(twin.events)
         seen["tosses"] += twin.tosses > 0
+        seen["abstentions"] += twin.abstentions > 0
         seen["ordered"] += bool(twin.order)
         seen["infamous"] += False in twin.famous.values()
         seen["unequal weights"] += len(set(twin.members.values())) > 1
@@ -104,10 +113,15 @@ def successor(number: int, creator: bytes, self_parent: Event | None, others: tu
 
 
 @pytest.mark.parametrize(
-    ("members", "length", "forker"),
-    [({b"a": 1}, 6, ""), ({b"a": 1}, 5, "a"), ({b"a": 1, b"b": 1}, 7, ""), ({b"a": 3, b"b": 3, b"c": 1}, 5, "c")],
+    ("members", "length", "forker", "expected"),
+    [
+        ({b"a": 1}, 6, "", 1),
+        ({b"a": 1}, 5, "a", 120),
+        ({b"a": 1, b"b": 1}, 7, "", 5462),
+        ({b"a": 3, b"b": 3, b"c": 1}, 5, "c", 15474),
+    ],
 )
-def test_every_small_graph(members: dict[bytes, int], length: int, forker: str) -> None:
+def test_every_small_graph(members: dict[bytes, int], length: int, forker: str, expected: int) -> None:
     """Exhaustive: each history agrees with the definitions, with coins from the third round of an election."""
     names = b"".join(members).decode()
     count = 0
@@ -117,7 +131,7 @@ def test_every_small_graph(members: dict[bytes, int], length: int, forker: str) 
         if not graph.captured:
             assert_equal_to_twin(graph, ordered, Naive(members, events, 3))
         count += 1
-    assert count >= 1
+    assert count == expected
 
 
 @pytest.mark.long
