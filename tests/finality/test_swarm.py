@@ -1,4 +1,4 @@
-"""The swarm: every seed another world, with traitors, captured committees, crashes, partitions, changing electorates."""
+"""The swarm: every seed another world: traitors, captured committees, crashes, partitions, changing electorates."""
 
 from __future__ import annotations
 

@@ -1,0 +1,55 @@
+"""Each rule: a scenario in which it holds, and a mutant without it in which the same scenario fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bac.errors import Rejected
+from tests.finality import scenarios_epochs as epochs
+from tests.finality import scenarios_views as views
+from tests.finality import scenarios_votes as votes
+from tests.finality.mutants import MUTANTS
+
+SCENARIOS: dict[str, Callable[[], None]] = {
+    "V1": votes.v1,
+    "V2": votes.v2,
+    "V3": votes.v3,
+    "V4": votes.v4,
+    "V5": votes.v5,
+    "V6": votes.v6,
+    "V7": votes.v7,
+    "V8": votes.v8,
+    "V9": votes.v9,
+    "C1": votes.c1,
+    "C2": votes.c2,
+    "R1": views.r1,
+    "R2": views.r2,
+    "R3": views.r3,
+    "R4": views.r4,
+    "R5": views.r5,
+    "R6": views.r6,
+    "R7": views.r7,
+    "R8": views.r8,
+    "R9": views.r9,
+    "E1": epochs.e1,
+    "E2": epochs.e2,
+    "E3": epochs.e3,
+    "E4": epochs.e4,
+    "E5": epochs.e5,
+    "E7": epochs.e7,
+    "E8": epochs.e8,
+}
+
+
+@pytest.mark.parametrize("rule", SCENARIOS)
+def test_the_rule_holds(rule: str) -> None:
+    SCENARIOS[rule]()
+
+
+@pytest.mark.parametrize("rule", SCENARIOS)
+def test_without_the_rule_it_does_not(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    MUTANTS[rule](monkeypatch)
+    with pytest.raises((AssertionError, StopIteration, Rejected, KeyError, pytest.fail.Exception)):
+        SCENARIOS[rule]()
