@@ -30,7 +30,7 @@ class Naive:
         self.total = sum(self.members.values())
         self.below: dict[bytes, set[bytes]] = {}
         self.strong: dict[tuple[bytes, bytes], bool] = {}
-        self.votes: dict[tuple[bytes, bytes], bool] = {}
+        self.votes: dict[tuple[bytes, bytes], bool | None] = {}
         self.tosses = 0  # votes that a coin decided
         self.abstentions = 0
         for event in topological(self.events):

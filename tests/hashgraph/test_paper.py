@@ -129,15 +129,15 @@ def test_one_member_alone_orders_its_events() -> None:
 def test_voters_that_see_a_fork_do_not_decide_against_the_others() -> None:
     """HG-6, HG-10: one forker of four. Without abstentions the view of c5 decides b1 famous, the view of f5 not.
 
-    By the papers' rule b4 and c4, whose round comes from a parent, see the fork of f, collect a tie or nothing, and vote
+    By the papers' rule voters whose round comes from a parent see the fork of f, collect a tie or nothing, and vote
     yes; c5 then collects enough of such votes to decide.
     """
     members = {name.encode(): 1 for name in "abcf"}
     events = draw_by_hand(
         """
-        a1: ; c1: ; f1: - a1 ; b1: ; c2: c1 f1 ; f2: f1 c1 ; a2: a1 f1 c1 ; c3: c2 f2 a2 ; a3: a2 f2 c2 ; f3: f2 c2 a2 ;
-        b2: b1 a3 f3 ; a4: a3 b2 ; f4: f3 a4 ; a5: a4 c3 ; f5: f3 a5 ; f6: ; b3: b2 f4 f6 ; c4: c3 f4 f6 ; a6: a5 c4 b3 ;
-        b4: b3 a6 ; c5: c4 b4
+        a1: ; c1: ; f1: - a1 ; b1: ; c2: c1 f1 ; f2: f1 c1 ; a2: a1 f1 c1 ; c3: c2 f2 a2 ; a3: a2 f2 c2 ; f3: f2 c2 a2
+        ; b2: b1 a3 f3 ; a4: a3 b2 ; f4: f3 a4 ; a5: a4 c3 ; f5: f3 a5 ; f6: ; b3: b2 f4 f6 ; c4: c3 f4 f6 ; a6: a5 c4
+        b3 ; b4: b3 a6 ; c5: c4 b4
         """
     )
     assert sum(Naive(members, list(events.values())).votes[voter, b"b1"] is None for voter in (b"b3", b"c4")) > 0
