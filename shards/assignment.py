@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shards.centres import Centres
 from shards.motion import Report
 from shards.params import Params
 from shards.partition import decide_split
@@ -92,15 +93,21 @@ class Move:
 def decide_move(report: Report, own: Summary, neighbours: Iterable[Summary], params: Params) -> Move | None:
     """Whether a member asks to move, and where to (docs/spec/shards.md SH-5).
 
+    It moves for links if it gains more than it loses and a handover costs. Else it moves as a stray: to the nearest
+    centre by far, if that costs it no link. Where traffic is sparse, only this keeps shards in one piece.
+
     Args:
         report: the member's report.
         own: its shard's summary, the member included.
         neighbours: summaries of the shards around. Whether the target has room is the target's to say.
-        params: look-ahead and cost.
+        params: look-ahead, cost, ratio.
     """
-    links = Field([own, *neighbours], params).links(report, own.shard)
-    wishes = _moves(report.id, own.shard, links, params)
-    return wishes[0] if wishes and wishes[0].gain > 0 else None
+    summaries = {summary.shard: summary for summary in (own, *neighbours)}
+    links = Field(summaries.values(), params).links(report, own.shard)
+    moves = _moves(report.id, own.shard, links, params)
+    if moves and moves[0].gain > 0:
+        return moves[0]
+    return _stray(report, own, links, Centres(summaries), params)
 
 
 def _moves(vehicle: bytes, source: int, links: Mapping[int, int], params: Params) -> list[Move]:
@@ -110,38 +117,57 @@ def _moves(vehicle: bytes, source: int, links: Mapping[int, int], params: Params
     return sorted(moves, key=Move.rank)
 
 
+def _stray(report: Report, own: Summary, links: Mapping[int, int], centres: Centres, params: Params) -> Move | None:
+    """The move of a member that is much nearer to another centre and has no fewer links there; its gain counts 1."""
+    least, own2 = links.get(own.shard, 0), _distance2(own, report)
+    if least > max((found for shard, found in links.items() if shard != own.shard), default=0):
+        return None
+    for far2, shard in centres.nearest(report.x_cm, report.y_cm):
+        if params.stray_ratio * far2 >= own2:
+            return None
+        if shard != own.shard and links.get(shard, 0) >= least:
+            return Move(report.id, own.shard, shard, 1)
+    return None
+
+
 def decide_join(report: Report, neighbours: Iterable[Summary], params: Params) -> int | None:
     """The shard that an arrival joins (docs/spec/shards.md SH-4), None if there is no shard at all.
 
-    That with most links among those with room within reach; where none has room, the one with most links, which will
-    split. Without any links the nearer centre counts.
+    Of those with room that with most links; without links the nearest centre within reach; where none has room, the
+    one with most links or else the nearest, which will split.
     """
     summaries = {summary.shard: summary for summary in neighbours}
     if not summaries:
         return None
     links = Field(summaries.values(), params).links(report)
-    return _join(report, links, summaries, {shard: s.count for shard, s in summaries.items()}, params)
+    sizes = {shard: summary.count for shard, summary in summaries.items()}
+    return _join(report, links, summaries, Centres(summaries), sizes, params)
 
 
 def _join(
     report: Report,
     links: Mapping[int, int],
     summaries: Mapping[int, Summary],
+    centres: Centres,
     sizes: Mapping[int, int],
     params: Params,
 ) -> int:
     def rank(shard: int) -> tuple[int, int, int]:
-        return -links.get(shard, 0), _distance2(summaries[shard], report), shard
+        return -links[shard], _distance2(summaries[shard], report), shard
 
     roomy = [shard for shard in links if sizes[shard] < params.max_size]
-    if not roomy:
-        reach2 = params.reach_cm**2
-        roomy = [
-            shard
-            for shard, summary in summaries.items()
-            if sizes[shard] < params.max_size and _distance2(summary, report) <= reach2
-        ]
-    return min(roomy or links or summaries, key=rank)
+    if roomy:
+        return min(roomy, key=rank)
+    nearest = None
+    for far2, shard in centres.nearest(report.x_cm, report.y_cm):
+        if nearest is None:
+            nearest = shard
+        if far2 > params.reach_cm**2:
+            break
+        if sizes[shard] < params.max_size:
+            return shard
+    assert nearest is not None, "there is a shard to join"
+    return min(links, key=rank, default=nearest)
 
 
 def _distance2(summary: Summary, other: Report | Summary) -> int:
@@ -265,11 +291,12 @@ class _Round:
             return
         summaries = self._summaries()
         founded = None if summaries else self._found()
-        field = Field(summaries.values(), self._params)
+        field, centres = Field(summaries.values(), self._params), Centres(summaries)
         for report in arrivals:
             shard = founded
             if shard is None:
-                shard = _join(report, field.links(report), summaries, self._sizes, self._params)
+                links = field.links(report)
+                shard = _join(report, links, summaries, centres, self._sizes, self._params)
             self._put(report.id, shard)
 
     def _merge(self) -> None:
@@ -307,17 +334,22 @@ class _Round:
 
     def _move(self, moved: set[bytes]) -> None:
         """Members ask, shards answer; nobody moves twice in one assignment."""
-        field = Field(self._summaries().values(), self._params)
+        summaries = self._summaries()
+        field, centres = Field(summaries.values(), self._params), Centres(summaries)
         requests: list[Move] = []
         releases: dict[int, list[Move]] = {}
         for vehicle, report in self._reports.items():
-            if vehicle in moved or not field.is_border(report):
-                continue
             shard = self._shard_of[vehicle]
-            moves = _moves(vehicle, shard, field.links(report, shard), self._params)
-            releases.setdefault(shard, []).extend(moves)
+            if vehicle in moved or field.is_settled(report, shard):
+                continue
+            links = field.links(report, shard)
+            moves = _moves(vehicle, shard, links, self._params)
+            if not moves or moves[0].gain <= 0:
+                stray = _stray(report, summaries[shard], links, centres, self._params)
+                moves = [stray, *moves] if stray else moves
             if moves and moves[0].gain > 0:
                 requests.append(moves[0])
+            releases.setdefault(shard, []).extend(moves)
         for own in releases.values():
             own.sort(key=Move.rank)
         self._serve(sorted(requests, key=Move.rank), releases, moved)

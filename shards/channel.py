@@ -29,7 +29,7 @@ class Channel:
         gain_1m: share of the power that arrives at 1 m (free space at 5.9 GHz: -47.9 dB).
         path_loss_exponent: 2 in free space, about 2.7 in streets.
         noise_w_hz: power spectral density of the noise, N_0 of (4) (-174 dBm/Hz).
-        noise_figure: factor by which the receiver adds to it (10 dB).
+        noise_figure: factor by which the receiver adds to it (6 dB).
         sinr_gap: F of (5): how far practical modulation stays behind Shannon; 1 for none.
     """
 
@@ -38,7 +38,7 @@ class Channel:
     gain_1m: float = 1.64e-5
     path_loss_exponent: float = 2.7
     noise_w_hz: float = 3.98e-21
-    noise_figure: float = 10.0
+    noise_figure: float = 4.0
     sinr_gap: float = 1.0
 
     @property

@@ -1,70 +1,16 @@
 """From one shard to another without gaining votes on the way.
 
-`shards.assignment` says who should be where. This module says what may act on it, and when: an electorate must qualify,
-a split needs two that do, an arrival votes only after residence, imported units are limited, leaving may have to wait,
-and a closing shard names who decides after it. Plain functions of chain state; units are whole numbers.
+`shards.assignment` says who should be where. This module says what that is worth in votes, and when: an arrival votes
+only after residence, imported units are limited, and a closing shard names who decides after it. That both halves of
+a split qualify as electorates is seen to in `shards.partition`. Plain functions of chain state, in whole numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shards.params import Params
-
-
-def qualifies(units: Mapping[bytes, int], params: Params) -> bool:
-    """Whether an electorate has enough voters and enough units to open an epoch (docs/spec/shards.md SH-11)."""
-    voters = [own for own in units.values() if own > 0]
-    return len(voters) >= params.voters_min and sum(voters) >= params.units_min
-
-
-@dataclass(frozen=True, slots=True)
-class Electorate:
-    """Who votes in an epoch.
-
-    Attributes:
-        units: voter to voting units, all positive, ordered by voter.
-        waiting: voters that announced to leave and must stay, as fewer than the least number would remain; by id.
-        is_marked: the shard does not stand by itself and should close into a neighbour.
-    """
-
-    units: Mapping[bytes, int]
-    waiting: tuple[bytes, ...]
-    is_marked: bool
-
-
-def next_electorate(
-    current: Mapping[bytes, int],
-    proposed: Mapping[bytes, int],
-    leaving: Collection[bytes],
-    culprits: Collection[bytes],
-    params: Params,
-) -> Electorate:
-    """The electorate of the next epoch (docs/spec/shards.md SH-12): the proposed one, or what is left of the present.
-
-    Args:
-        current: units of the present electorate.
-        proposed: units computed for the next one; leavers and culprits in it are left out.
-        leaving: voters that announced to leave or are locked for handover.
-        culprits: voters proven dishonest.
-        params: what qualifies.
-    """
-    staying = _voters(proposed, {*leaving, *culprits})
-    if qualifies(staying, params):
-        return Electorate(staying, (), False)
-    kept = _voters(current, culprits)
-    waiting: list[bytes] = []
-    for voter in sorted({*leaving} & {*kept}):
-        if len(kept) > params.voters_min:
-            del kept[voter]
-        else:
-            waiting.append(voter)
-    return Electorate(kept, tuple(waiting), True)
-
-
-def _voters(units: Mapping[bytes, int], without: Collection[bytes]) -> dict[bytes, int]:
-    return {voter: own for voter, own in sorted(units.items()) if own > 0 and voter not in without}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +33,7 @@ class Arrival:
 
 
 def may_vote(arrival: Arrival, epoch: int, params: Params) -> bool:
-    """Whether an arrival's residence is over and its vote in the source has ended (docs/spec/shards.md SH-13).
+    """Whether an arrival's residence is over and its vote in the source has ended (docs/spec/shards.md SH-11).
 
     Without the second, a shard with shorter epochs would have it vote in two electorates at a time.
     """
@@ -95,7 +41,7 @@ def may_vote(arrival: Arrival, epoch: int, params: Params) -> bool:
 
 
 def admit_units(arrivals: Iterable[Arrival], held: Mapping[int, int], total_units: int) -> dict[bytes, int]:
-    """How many of the units that arrivals bring count (docs/spec/shards.md SH-14).
+    """How many of the units that arrivals bring count (docs/spec/shards.md SH-12).
 
     Of units not earned here at most a tenth of the electorate's stands from one source and a fifth from all sources, at
     any time; it is a stock, as a limit on the flow would compound. What is cut off has to be earned here.
@@ -128,7 +74,7 @@ def admit_units(arrivals: Iterable[Arrival], held: Mapping[int, int], total_unit
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What the last boundary of a closing shard says (docs/spec/shards.md SH-15).
+    """What the last boundary of a closing shard says (docs/spec/shards.md SH-13).
 
     Attributes:
         shard: the shard that closes.

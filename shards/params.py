@@ -22,6 +22,8 @@ class Params:
             20 s straight lines told nothing on the Hamburg trace.
         handover_cost: links times instants that a move must gain beyond what it loses; the hysteresis. 10 is a little
             over three links for the whole look-ahead.
+        stray_ratio: a member strays if the square of its distance to its shard's centre is more than so many times that
+            to another's (2: about 1.4 times as far).
         rounds: times that shards tell their summaries, ask and answer before an assignment stands. One is enough where
             assignments follow each other every five seconds, two for every fifteen.
         reach_cm: how far an arrival looks for a shard with room (3 km, the paper's largest shard, section V-A).
@@ -32,8 +34,8 @@ class Params:
         region_cm: west, south, east, north edge of the region's plane.
         neighbours_min: neighbours that witness a report where no relay does.
         residence_epochs: epochs that an arrival lives in a shard before it votes there.
-        voters_min: an electorate of fewer does not qualify.
-        units_min: nor one of fewer voting units.
+        voters_min: voters that each half of a split needs, if units are given.
+        units_min: voting units that each half needs then.
     """
 
     max_size: int = 64
@@ -42,6 +44,7 @@ class Params:
     cell_cm: int = 15_000
     look_ahead_s: tuple[int, ...] = (0, 10, 20)
     handover_cost: int = 10
+    stray_ratio: int = 2
     rounds: int = 2
     reach_cm: int = 300_000
     speed_max_cm_s: int = 7_000
@@ -55,17 +58,10 @@ class Params:
     units_min: int = 1
 
     def __post_init__(self) -> None:
-        positive = (
-            "min_size",
-            "rounds",
-            "range_cm",
-            "cell_cm",
-            "speed_max_cm_s",
-            "neighbours_min",
-            "voters_min",
-            "units_min",
-        )
-        for name in positive:
+        for name in (
+            "min_size", "range_cm", "cell_cm", "stray_ratio", "rounds", "speed_max_cm_s", "neighbours_min",
+            "voters_min", "units_min",
+        ):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be positive")
         for name in (

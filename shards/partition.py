@@ -93,7 +93,7 @@ def _nearest_cut(
 def _least_cut(
     members: Sequence[Report], params: Params, units: Mapping[bytes, int] | None
 ) -> tuple[list[int], int | None]:
-    """The order and place of the cut with the least links lost per product of sizes; ties: first found."""
+    """The order and place of the cut with the least links lost per product of sizes; ties: more even, first found."""
     count = len(members)
     links = _predicted_links(members, params)
     best: tuple[int, int, list[int], int | None] = (1, 0, [], None)
@@ -107,9 +107,11 @@ def _least_cut(
             lost = 0
             for k, step in enumerate(_lost_steps(order, links)):
                 lost += step
-                # lost / (k (n - k)) < best, in whole numbers; best starts at infinity, 1 / 0.
-                if allowed[k] and lost * best[1] < best[0] * k * (count - k):
-                    best = (lost, k * (count - k), order, k)
+                # lost / sizes < best, in whole numbers, or equal and more even; best starts at infinity, 1 / 0.
+                sizes = k * (count - k)
+                here, there = lost * best[1], best[0] * sizes
+                if allowed[k] and (here < there or (here == there and sizes > best[1])):
+                    best = (lost, sizes, order, k)
     return best[2], best[3]
 
 

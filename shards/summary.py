@@ -111,7 +111,7 @@ class Field:
         self._reach = -(-params.range_cm // params.cell_cm)
         self._cells: dict[tuple[int, int], list[tuple[int, Cell]]] = {}
         self._near: dict[tuple[int, int], list[_Near]] = {}
-        self._borders: dict[tuple[int, int], bool] = {}
+        self._lone: dict[tuple[int, int], int | None] = {}
         for summary in summaries:
             for cell in summary.cells:
                 self._cells.setdefault((cell.column, cell.row), []).append((summary.shard, cell))
@@ -140,12 +140,23 @@ class Field:
                 found[shard] = found.get(shard, 0) + times * (others if shard == own else size)
         return {shard: links for shard, links in found.items() if links}
 
-    def is_border(self, report: Report) -> bool:
-        """Whether members of more than one shard are around the vehicle."""
+    def is_settled(self, report: Report, own: int) -> bool:
+        """Whether a member has a link, and nobody but its own shard around: it has nothing to decide."""
         place = report.x_cm // self._side, report.y_cm // self._side
-        if place not in self._borders:
-            self._borders[place] = len({near[0] for near in self._around(report)}) > 1
-        return self._borders[place]
+        if place not in self._lone:
+            around = {near[0] for near in self._around(report)}
+            self._lone[place] = around.pop() if len(around) == 1 else None
+        return self._lone[place] == own and self._has_link(report, own)
+
+    def _has_link(self, report: Report, own: int) -> bool:
+        x, y, vx, vy = report.x_cm, report.y_cm, report.vx_cm_s, report.vy_cm_s
+        for shard, size, others, cell_x, cell_y, cell_vx, cell_vy in self._around(report):
+            if others if shard == own else size:
+                for instant in self._instants:
+                    east, north = cell_x - x + (cell_vx - vx) * instant, cell_y - y + (cell_vy - vy) * instant
+                    if east * east + north * north <= self._range2:
+                        return True
+        return False
 
     def _around(self, report: Report) -> list[_Near]:
         """The cells within range of the vehicle's own, gathered once for each place."""
