@@ -93,6 +93,11 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def settimeout(self, timeout: float) -> None:
+        """From now on the node has `timeout` seconds for each answer."""
+        self._timeout = timeout
+        self._socket.settimeout(timeout)
+
     def close(self) -> None:
         """Ends the connection."""
         self._socket.close()

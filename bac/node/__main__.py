@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import trio
@@ -58,6 +59,8 @@ def _start(network: Network, home: Home, arguments: argparse.Namespace) -> int:
             ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
         os.setsid()
         code = _run(network, home, arguments.via)
+    except BaseException:  # noqa: BLE001  whatever it was belongs into the log, and this process ends
+        traceback.print_exc()
     finally:
         os._exit(code)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
+from bac.baselines.basic.machine import LedgerMachine
 from bac.baselines.basic.rotation import Rotation
 from bac.baselines.basic_bac import BasicBac
 from bac.crypto.batch import Claim
@@ -13,6 +16,7 @@ from bac.crypto.keys import NodeSecrets
 from bac.crypto.production import Production
 from bac.errors import Rejected
 from bac.finality.epochs import genesis_epoch
+from bac.finality.records import load_record
 from bac.finality.site import Block
 from bac.finality.validity import fits, tag_at
 from bac.genesis import (
@@ -27,10 +31,12 @@ from bac.genesis import (
     suggest_scheme,
 )  # fmt: skip
 from bac.intake import Intake
+from bac.ledger.receipts import Outcome
 from bac.ledger.state import State, genesis_state
 from bac.params import PRESETS, Params
 from bac.proofs.certificate import Scope
 from bac.proofs.confirmation import verify_confirmation
+from bac.proofs.electorate import Electorate
 from bac.protocol import Construction, Factory, Persist, Protocol, Store
 from bac.types import Hash, Micros, NodeId, Units
 from bac.wire.block import ConfirmationProof
@@ -53,6 +59,9 @@ FOREVER: Final = Micros(2**60)
 CACHE: Final = 1 << 15
 _TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 BLOCK_BYTES_MAX: Final = 1 << 27
+BOUNDARIES_MAX: Final = 64
+"""Boundary records in one answer."""
+_encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class LedgerMember:
@@ -88,8 +97,8 @@ class LedgerMember:
         )
 
     def encode(self, value: Any) -> bytes:
-        """As the member's."""
-        return encode(value)
+        """As the member's; what the protocol made needs no check."""
+        return _encode(value)
 
     def decode(self, data: bytes) -> Any:
         """As the member's."""
@@ -123,12 +132,16 @@ class LedgerMember:
         """As the member's."""
         return transaction.id
 
-    def outcomes(self, block: Block, protocol: Protocol) -> Iterable[tuple[bytes, str]]:  # noqa: ARG002
-        """As the member's: every transaction in the body is decided by it."""
-        return [(each, "") for each in _transactions_in(block)]
+    def outcomes(self, block: Block, protocol: Protocol) -> Iterable[tuple[bytes, str]]:
+        """As the member's: by the receipts. What was deferred may still be executed, and is not decided."""
+        assert isinstance(protocol, BasicBac), "the object that this member constructed"
+        machine = protocol.finality.site.machine
+        assert isinstance(machine, LedgerMachine), "what basic BAC executes with"
+        decided = (each for each in machine.receipts(block.header.state_root) if each.outcome is not Outcome.DEFERRED)
+        return [(each.transaction, "" if each.code is None else each.code.value) for each in decided]
 
     def ask(self, protocol: Protocol, question: str, arguments: Mapping[str, Any]) -> Any:
-        """As the member's: ``head``, ``account`` (owner), ``genesis``."""
+        """As the member's: ``head``, ``account`` (owner), ``genesis``, ``boundaries`` (of epochs from `first` on)."""
         assert isinstance(protocol, BasicBac), "the object that this member constructed"
         match question, dict(arguments):
             case "head", {}:
@@ -139,6 +152,10 @@ class LedgerMember:
                 return None if account is None else {"coins": account.balance, "nonce": account.nonce}
             case "genesis", {}:
                 return encode(self._genesis)
+            case "boundaries", {"first": int(first)}:
+                wanted = range(first, min(first + BOUNDARIES_MAX, protocol.finality.term.epoch.number))
+                found = (load_record(protocol.finality.site.store, epoch) for epoch in wanted)
+                return [encode(record) for record in found if record is not None]
         raise ValueError(f"there is no question {question!r} with these arguments")
 
     def _ledger(self, protocol: BasicBac) -> State:
@@ -158,13 +175,14 @@ class LedgerMember:
         try:
             confirmed = decode(Block, block, BLOCK_BYTES_MAX)
             shown = verify_confirmation(
-                decode(ConfirmationProof, proof), confirmed.header.epoch, self._first_electorate(), self._scope
+                decode(ConfirmationProof, proof), confirmed.header.epoch, self.first_electorate(), self._scope
             )
         except Rejected:
             return False
         return shown == confirmed.header and fits(confirmed.header, confirmed.body)
 
-    def _first_electorate(self) -> Any:
+    def first_electorate(self) -> Electorate:
+        """The electorate of epoch 0, which genesis fixes."""
         state = genesis_state(self._genesis, self.shard)
         draw = Rotation(self._shard, self._params)(state, -1, Hash(self._genesis.seed), ())
         return genesis_epoch(self._genesis, self.shard, state.root, draw, self._params).electorate

@@ -331,12 +331,14 @@ class Peers:
 
     async def _take_late(self, peer: Peer, content: bytes) -> None:
         """The peer's queue is full: it waits, and then its message is dropped."""
-        is_taken = False
-        with trio.move_on_after(ROOM_SECONDS):
-            while not is_taken:
+        deadline = trio.current_time() + ROOM_SECONDS
+        while trio.current_time() < deadline:
+            with trio.move_on_at(deadline):
                 await self._inbox.room(peer.identity)
-                is_taken = self._inbox.put_message(peer.identity, content)
-        peer.tally["waited: in queue full" if is_taken else "dropped: in queue full"] += 1
+            if self._inbox.put_message(peer.identity, content):
+                peer.tally["waited: in queue full"] += 1
+                return
+        peer.tally["dropped: in queue full"] += 1
 
     # ------------------------------------------------------------ bad peers, cut links
 

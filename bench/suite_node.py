@@ -1,0 +1,228 @@
+"""Basic BAC in real processes on this machine: confirmed transactions per second, latency, idle cost, start-up, memory.
+
+Each node is a process; every voter verifies and executes everything, and nothing is confirmed before it is durable. The
+load generators are processes of their own beside the nodes. All share the cores of one machine: rates stand beside the
+CPU that all nodes and the generators spend per confirmed transaction.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from bac.client import Client, TimedOut
+from bac.crypto.ed25519 import Ed25519KeyPair
+from bac.node import network, processes
+from bac.node.network import Network
+from bac.node.requests import Notice, Submitted
+from bac.types import Hash, Micros, NodeId
+from bac.wire.codec import encode
+from bac.wire.transactions import (
+    SignedTransaction,
+    Transaction,
+    Transfer,
+    decode_transaction,
+    transaction_preimage,
+)
+from bench.record import Result, Setting, at_least, at_most
+
+SEED: Final = 1
+ACCOUNTS: Final = 512
+FOREVER: Final = Micros(2**60)
+FEE: Final = 20_000
+TICK: Final = 0.02
+_CLOCK: Final = os.sysconf("SC_CLK_TCK")
+
+
+def account_key(place: int) -> Ed25519KeyPair:
+    """The key of the account with this place."""
+    return Ed25519KeyPair.from_seed(sha256(f"account {SEED} {place}".encode()).digest())
+
+
+def transfer(network_name: Hash, key: Ed25519KeyPair, nonce: int, recipient: NodeId) -> bytes:
+    """A signed transfer, about 250 bytes."""
+    content = encode(
+        Transaction(network_name, 0, NodeId(key.public), key.public, nonce, FEE, FOREVER, Transfer(recipient, 1_000))
+    )
+    return encode(SignedTransaction(content, key.sign(transaction_preimage(network_name, 0, content))))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What was measured under load; times in seconds."""
+
+    confirmed: int
+    seconds: float
+    latencies: list[float]
+    busy: int
+    lost: int
+    doubled: int
+    cpu: float
+
+    @property
+    def rate(self) -> float:
+        """Confirmed transactions per second."""
+        return self.confirmed / self.seconds
+
+    def quantile(self, share: float) -> float:
+        """Latency in ms that `share` of the transactions did not exceed."""
+        ordered = sorted(self.latencies)
+        return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+
+
+@contextmanager
+def running(nodes: int) -> Iterator[Network]:
+    """A network of so many nodes, up and connected; gone afterwards."""
+    with tempfile.TemporaryDirectory() as directory:
+        made = network.init(
+            Path(directory) / "net",
+            nodes=nodes,
+            now=Micros(time.time_ns() // 1000),
+            options={"accounts": [account_key(place).public.hex() for place in range(ACCOUNTS)]},
+        )
+        processes.up(made)
+        try:
+            processes.wait(made, 60, commits=1)
+            yield made
+        finally:
+            processes.down(made)
+
+
+def cpu_of(made: Network) -> float:
+    """CPU seconds of all nodes so far."""
+    pids = [processes.pid_of(home) for home in made.homes.values()]
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids if pid is not None]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / _CLOCK
+
+
+def pss_mib(pid: int) -> float:
+    """Memory of a process, what it shares with others counted in parts."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def under_load(made: Network, rate: float, seconds: float) -> Load:
+    """Submits `rate` transfers per second for `seconds`, and follows what is confirmed until nothing is missing."""
+    name = made.member(next(iter(made.homes.values()))).network
+    count = int(rate * seconds)
+    keys = [account_key(place) for place in range(ACCOUNTS)]
+    base = [nonce_of(made, NodeId(key.public)) for key in keys]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        prepared = pool.starmap(
+            _prepare, [(name, place, base[place], _share(count, place)) for place in range(ACCOUNTS)], chunksize=8
+        )
+    order = [prepared[n % ACCOUNTS][n // ACCOUNTS] for n in range(count)]
+    began_cpu = cpu_of(made)
+    measured = _drive(made, order, rate)
+    return Load(*measured, cpu_of(made) - began_cpu)
+
+
+def _share(count: int, place: int) -> int:
+    return (count - place + ACCOUNTS - 1) // ACCOUNTS
+
+
+def _prepare(name: Hash, place: int, base: int, count: int) -> list[bytes]:
+    key, recipient = account_key(place), NodeId(account_key((place + 1) % ACCOUNTS).public)
+    return [transfer(name, key, base + nonce, recipient) for nonce in range(count)]
+
+
+def nonce_of(made: Network, owner: NodeId) -> int:
+    """The next nonce of an account, as the first node knows it."""
+    with Client(made.home("n00").path) as client:
+        return int(client.query("account", owner=owner)["nonce"])
+
+
+def _drive(made: Network, order: list[bytes], rate: float) -> tuple[int, float, list[float], int, int, int]:
+    """Open loop: each account speaks to one node, which also tells when it is confirmed there."""
+    homes = [made.homes[each] for each in processes.present(made)]
+    clients = [Client(home.path, 0.001) for home in homes]
+    for client in clients:
+        client.settimeout(10)
+        client.subscribe()
+        client.settimeout(0.0005)
+    sent: dict[bytes, float] = {}
+    latencies: list[float] = []
+    seen: dict[bytes, int] = {}
+    busy = submitted = 0
+    began = last = time.monotonic()
+    deadline = None
+    while deadline is None or (len(seen) < len(sent) - busy and time.monotonic() < deadline):
+        due = min(len(order), int((time.monotonic() - began) * rate))
+        if due > submitted:
+            for place, client in enumerate(clients):
+                batch = [order[n] for n in range(submitted, due) if n % len(clients) == place]
+                now = time.monotonic()
+                sent.update((decode_transaction(each).id, now) for each in batch)
+                client.settimeout(10)
+                for start in range(0, len(batch), 512):
+                    client.send(batch[start : start + 512])
+                client.settimeout(0.0005)
+            submitted = due
+            if submitted == len(order):
+                deadline = time.monotonic() + 30
+        for place, client in enumerate(clients):
+            try:
+                while True:
+                    answer = client.receive()
+                    if isinstance(answer, Submitted):
+                        busy += sum(bool(receipt.code) for receipt in answer.receipts)
+                    elif isinstance(answer, Notice) and place == 0:
+                        last = time.monotonic()
+                        for each, _ in answer.outcomes:
+                            seen[each] = seen.get(each, 0) + 1
+                            if seen[each] == 1 and each in sent:
+                                latencies.append(last - sent[each])
+            except TimedOut:
+                pass
+    for client in clients:
+        client.close()
+    doubled = sum(times > 1 for times in seen.values())
+    lost = len(sent) - busy - len(seen)
+    return len(seen), max(last - began, 1e-9), latencies, busy, lost, doubled
+
+
+def idle_share(made: Network, seconds: float) -> float:
+    """Share of one core that a node uses while nothing is asked of it, in %."""
+    before = cpu_of(made)
+    time.sleep(seconds)
+    return 100 * (cpu_of(made) - before) / seconds / len(made.homes)
+
+
+def run() -> tuple[dict[str, Setting], list[Result]]:
+    """The figures."""
+    results: list[Result] = []
+    seconds = float(os.environ.get("BENCH_SECONDS", "60"))
+    for nodes, asked in ((4, 2500), (8, 1200)):
+        with running(nodes) as made:
+            idle = idle_share(made, 10)
+            full = under_load(made, asked, seconds)
+            half = under_load(made, min(asked, full.rate) / 2, min(seconds, 20))
+            light = under_load(made, 10, 10)
+        name = f"{nodes} EVs: "
+        results += [
+            at_most(name + "idle, of a core per node", idle, "%", 2),
+            at_least(name + "confirmed", full.rate, "tx/s", asked),
+            at_most(name + "CPU of all nodes per transaction", 1000 * full.cpu / max(1, full.confirmed), "ms", 1e9),
+            at_most(name + "lost", full.lost + half.lost + light.lost, "tx", 0),
+            at_most(name + "refused as busy or by the pool", full.busy + half.busy + light.busy, "tx", 1e9),
+            at_most(name + "confirmed twice", full.doubled + half.doubled + light.doubled, "tx", 0),
+            at_most(name + "p50 at half rate", half.quantile(0.5), "ms", 500),
+            at_most(name + "p99 at half rate", half.quantile(0.99), "ms", 1500),
+            at_most(name + "p50 at light load", light.quantile(0.5), "ms", 150),
+        ]
+    began = time.monotonic()
+    with running(32) as made:
+        up = time.monotonic() - began
+        pids = [pid for home in made.homes.values() if (pid := processes.pid_of(home)) is not None]
+        memory = statistics.mean(map(pss_mib, pids))
+    results += [at_most("32 nodes up and confirming", up, "s", 20), at_most("memory of each (PSS)", memory, "MiB", 45)]
+    return {"engine": "basic-bac", "seed": SEED, "accounts": ACCOUNTS, "load_seconds": seconds}, results
