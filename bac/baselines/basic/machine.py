@@ -20,6 +20,7 @@ from bac.finality.validity import is_evidence, tag_at
 from bac.intake import Intake
 from bac.ledger.block import BlockContext, Roles
 from bac.ledger.execution import Ledger
+from bac.ledger.receipts import Receipt
 from bac.ledger.snapshot import Chunk, Restoration, cut_chunk
 from bac.ledger.state import State
 from bac.params import Params
@@ -31,6 +32,8 @@ from bac.wire.transactions import SignedTransaction, VerifiedTransaction
 _TRANSACTION_TAG = tag_of(SignedTransaction)
 REMEMBERED = 4096
 """Transactions whose signatures were judged, and that are not judged again."""
+EXECUTIONS = 1024
+"""Blocks whose receipts are held for whoever asks what became of their transactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class LedgerMachine:
         self._verify = verify
         self._judge = judge
         self._draw = draw
+        self._receipts: OrderedDict[Hash, tuple[Receipt, ...]] = OrderedDict()
 
     def genesis(self) -> Post:
         """As the machine's."""
@@ -106,13 +110,20 @@ class LedgerMachine:
         """As the machine's: transactions that are good by themselves are executed, evidence convicts."""
         transactions = [each for each in map(self._transaction, items) if each is not None]
         context = BlockContext(place.epoch, place.height, place.time_us, place.parent, _roles(place))
-        after = self._ledger.apply(parent.ledger, context, transactions).state
+        execution = self._ledger.apply(parent.ledger, context, transactions)
+        self._receipts[execution.state.root] = execution.receipts
+        if len(self._receipts) > EXECUTIONS:
+            self._receipts.popitem(last=False)
         culprits = parent.culprits if parent.epoch == place.epoch else ()
         for item in items:
             if is_evidence(item):
                 found = self._judge(item, place.epoch)
                 culprits += tuple(each for each in found if each not in culprits)
-        return Post(after, place.epoch, culprits)
+        return Post(execution.state, place.epoch, culprits)
+
+    def receipts(self, root: Hash) -> tuple[Receipt, ...]:
+        """Of the block with this state root, which names it: the state holds the height. Empty if it is long ago."""
+        return self._receipts.get(root, ())
 
     def _transaction(self, item: bytes) -> VerifiedTransaction | None:
         if tag_at(item) != _TRANSACTION_TAG:
