@@ -58,6 +58,7 @@ CATALOGUE: Final[Mapping[str, Entry]] = MappingProxyType(
         "inconclusive": Entry(Exit.INCONCLUSIVE, "ask again later: it may still happen"),
         # the network
         "unreachable": Entry(Exit.UNREACHABLE, "bac net status; bac net up starts what is down"),
+        "not-running": Entry(Exit.UNREACHABLE, "bac node start NAME"),
         "timeout": Entry(Exit.TIMEOUT, "bac net status shows what it waits for; --timeout gives it longer"),
         "busy": Entry(Exit.UNREACHABLE, "try again in a moment: the node's queue is full"),
         "rejected": Entry(Exit.REFUSED, "bac wallet balance and bac wallet history show the account"),
@@ -85,6 +86,9 @@ CATALOGUE: Final[Mapping[str, Entry]] = MappingProxyType(
         # this machine
         "environment": Entry(Exit.UNFIT, "bac doctor says what is wrong here"),
         "unfit-library": Entry(Exit.UNFIT, "bac doctor says which library, and which version it takes"),
+        "unfit-store": Entry(
+            Exit.UNFIT, "the sentence names the record; a node without its store catches up: remove it"
+        ),
         # the two that nobody plans
         "bug": Entry(
             Exit.BUG,
@@ -138,6 +142,16 @@ def all_codes() -> dict[str, Entry]:
     return {**{code.value: LEDGER for code in Code if code.value not in CATALOGUE}, **CATALOGUE}
 
 
+_BY_NAME: Final = {
+    "UnfitLibrary": "unfit-library",
+    "UnfitStore": "unfit-store",
+    "Unreachable": "unreachable",
+    "TimedOut": "timeout",
+    "NotRunning": "not-running",
+}
+"""Exceptions of modules that cost too much to import for a word about them."""
+
+
 def diagnose(error: BaseException) -> Report:
     """Turns what was raised into what is said."""
     code, sentence, cause, advice = _parts(error)
@@ -162,8 +176,9 @@ def _parts(error: BaseException) -> tuple[str, str, str, str]:
         return _system(error)
     if isinstance(error, ValueError):
         return "usage", _line(error), "", ""
-    if type(error).__name__ == "UnfitLibrary":
-        return "unfit-library", _line(error), "", ""
+    known = _BY_NAME.get(type(error).__name__)
+    if known is not None:
+        return known, _line(error), "", ""
     return "bug", "bac has met something that it did not expect", f"{type(error).__name__}: {_line(error)}", ""
 
 

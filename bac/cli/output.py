@@ -190,7 +190,8 @@ def cell(name: str, value: Any, *, whole: bool = False) -> str:
 def quantity(name: str, value: int | float) -> str:
     """A number with the unit that its field's name carries."""
     if name.endswith("_micro"):
-        return f"{int(value) // 10**6}.{int(value) % 10**6:06d}"
+        whole, part = divmod(abs(int(value)), 10**6)
+        return f"{'-' if value < 0 else ''}{whole}.{part:06d}"
     if name.endswith("_us"):
         return f"{value / 1e6:.3g} s" if value >= 10**6 else f"{value / 1e3:.3g} ms" if value >= 1000 else f"{value} us"
     if name.endswith("_bytes"):

@@ -20,33 +20,32 @@ WIDE: Final = 100
 class NodeLine(Row, frozen=True):
     """One node at one time; what it does not say is null.
 
-    Counts are since its start: rates are for whoever looks twice.
+    `commits` are blocks that it has confirmed. Processor time is since its start: rates are for whoever looks twice.
     """
 
-    WIDE = frozenset({"pid", "identity", "peers", "rejected", "uptime_us"})
+    WIDE = frozenset({"identity", "rejected", "cpu_us"})
 
     name: str
     state: str
-    height: int | None = None
-    confirmed: int | None = None
+    commits: int | None = None
     waiting: int | None = None
     peers: int | None = None
     rejected: int | None = None
     cpu_us: int | None = None
     memory_bytes: int | None = None
-    uptime_us: int | None = None
     pid: int | None = None
     identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """All nodes of a network at one time."""
+    """All nodes of a network at one time; `transactions` counts confirmed ones from any beginning on."""
 
     at: Micros
     network: str
     engine: str
     nodes: tuple[NodeLine, ...]
+    transactions: int | None = None
 
     def node(self, name: str) -> NodeLine | None:
         """The node called so."""
@@ -69,11 +68,11 @@ def frame(look: Look, last: Look | None, columns: int, note: str = "") -> Group:
 
 def _summary(look: Look, last: Look | None) -> Text:
     running = sum(node.state == "running" for node in look.nodes)
-    heights = [node.height for node in look.nodes if node.height is not None]
+    commits = [node.commits for node in look.nodes if node.commits is not None]
     text = Text.assemble((look.network, "bold"), f"  {look.engine}  ")
     text.append(f"{running}/{len(look.nodes)} running", "green" if running == len(look.nodes) else "yellow")
-    text.append(f"  height {max(heights)}" if heights else "  height -")
-    speed = _network_rate(look, last)
+    text.append(f"  {max(commits)} blocks" if commits else "  - blocks")
+    speed = None if last is None else rate(look.transactions, last.transactions, look.at - last.at)
     text.append(f"  {speed:.0f} tx/s" if speed is not None else "  - tx/s")
     work = [_cpu(node, look, last) for node in look.nodes]
     total = sum(share for share in work if share is not None)
@@ -82,19 +81,11 @@ def _summary(look: Look, last: Look | None) -> Text:
     return text
 
 
-def _network_rate(look: Look, last: Look | None) -> float | None:
-    """Confirmed transactions per second: as many as the fastest node has seen."""
-    if last is None:
-        return None
-    speeds = [_speed(node, look, last) for node in look.nodes]
-    return max((speed for speed in speeds if speed is not None), default=None)
-
-
 def _speed(node: NodeLine, look: Look, last: Look | None) -> float | None:
     before = last.node(node.name) if last is not None else None
     if last is None or before is None:
         return None
-    return rate(node.confirmed, before.confirmed, look.at - last.at)
+    return rate(node.commits, before.commits, look.at - last.at)
 
 
 def _cpu(node: NodeLine, look: Look, last: Look | None) -> float | None:
@@ -109,7 +100,7 @@ def _cpu(node: NodeLine, look: Look, last: Look | None) -> float | None:
 def _table(look: Look, last: Look | None, columns: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     is_wide = columns >= WIDE
-    numbers = ["HEIGHT", "TX/S", "WAITING", "CPU", "MEMORY"] + (["PEERS", "REJECTED", "UP", "PID"] if is_wide else [])
+    numbers = ["BLOCKS", "BLOCKS/S", "WAITING", "CPU", "MEMORY"] + (["PEERS", "REJECTED", "PID"] if is_wide else [])
     table.add_column("NODE")
     table.add_column("STATE")
     for name in numbers:
@@ -117,12 +108,11 @@ def _table(look: Look, last: Look | None, columns: int) -> Table:
     for node in look.nodes:
         speed, share = _speed(node, look, last), _cpu(node, look, last)
         cells = [
-            cell("height", node.height), "-" if speed is None else f"{speed:.0f}", cell("waiting", node.waiting),
+            cell("commits", node.commits), "-" if speed is None else f"{speed:.1f}", cell("waiting", node.waiting),
             "-" if share is None else f"{share:.0f} %", cell("memory_bytes", node.memory_bytes),
         ]  # fmt: skip
         if is_wide:
-            cells += [cell("peers", node.peers), cell("rejected", node.rejected)]
-            cells += [cell("uptime_us", node.uptime_us), cell("pid", node.pid)]
+            cells += [cell("peers", node.peers), cell("rejected", node.rejected), cell("pid", node.pid)]
         table.add_row(node.name, Text(node.state, STYLES.get(node.state, "red")), *cells)
     return table
 

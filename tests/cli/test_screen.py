@@ -16,20 +16,21 @@ SECOND: Final = 10**6
 
 def node(number: int, state: str = "running", **fields: int | str | None) -> NodeLine:
     known: dict[str, int | str | None] = {
-        "height": 10, "confirmed": 1000, "waiting": 3, "peers": 2, "rejected": 0, "cpu_us": SECOND,
-        "memory_bytes": 40 << 20, "uptime_us": 5 * SECOND, "pid": 100 + number,
+        "commits": 10, "waiting": 3, "peers": 2, "rejected": 0, "cpu_us": SECOND, "memory_bytes": 40 << 20,
+        "pid": 100 + number,
     }  # fmt: skip
     return NodeLine(name=f"n{number}", state=state, **{**known, **fields})  # type: ignore[arg-type]  # built by name
 
 
-BEFORE = Look(Micros(0), "town", "basic", (node(0), node(1), node(2)))
+BEFORE = Look(Micros(0), "town", "basic", (node(0), node(1), node(2)), 1000)
 AFTER = Look(
     Micros(2 * SECOND), "town", "basic",
     (
-        node(0, height=14, confirmed=3000, cpu_us=2 * SECOND),
-        node(1, "paused", height=None, confirmed=None, waiting=None, cpu_us=SECOND),
-        node(2, height=13, confirmed=40, cpu_us=10, pid=300),
+        node(0, commits=14, cpu_us=2 * SECOND),
+        node(1, "paused", commits=None, waiting=None, cpu_us=SECOND),
+        node(2, commits=3, cpu_us=10, pid=300),
     ),
+    3000,
 )  # fmt: skip
 
 
@@ -42,12 +43,12 @@ def page(columns: int, last: Look | None) -> list[str]:
 
 def test_a_page_of_80_columns() -> None:
     assert page(80, BEFORE) == [
-        "town  basic  2/3 running  height 14  1000 tx/s  0.50 ms CPU/tx",
+        "town  basic  2/3 running  14 blocks  1000 tx/s  0.50 ms CPU/tx",
         "",
-        "NODE  STATE    HEIGHT  TX/S  WAITING   CPU  MEMORY",
-        "n0    running      14  1000        3  50 %  40 MiB",
-        "n1    paused        -     -        -   0 %  40 MiB",
-        "n2    running      13     -        3     -  40 MiB",
+        "NODE  STATE    BLOCKS  BLOCKS/S  WAITING   CPU  MEMORY",
+        "n0    running      14       2.0        3  50 %  40 MiB",
+        "n1    paused        -         -        -   0 %  40 MiB",
+        "n2    running       3         -        3     -  40 MiB",
         "",
         "q leaves",
     ]
@@ -55,14 +56,14 @@ def test_a_page_of_80_columns() -> None:
 
 def test_a_page_of_120_columns_says_more() -> None:
     shown = page(120, BEFORE)
-    assert shown[2] == "NODE  STATE    HEIGHT  TX/S  WAITING   CPU  MEMORY  PEERS  REJECTED   UP  PID"
-    assert shown[3].split()[-4:] == ["0", "5", "s", "100"]
+    assert shown[2] == "NODE  STATE    BLOCKS  BLOCKS/S  WAITING   CPU  MEMORY  PEERS  REJECTED  PID"
+    assert shown[3].split()[-3:] == ["2", "0", "100"]
     assert max(map(len, shown)) <= 120
 
 
 def test_the_first_page_knows_no_rates() -> None:
     shown = page(80, None)
-    assert shown[0] == "town  basic  2/3 running  height 14  - tx/s"
+    assert shown[0] == "town  basic  2/3 running  14 blocks  - tx/s"
     assert shown[3].split() == ["n0", "running", "14", "-", "3", "-", "40", "MiB"]
 
 

@@ -27,7 +27,7 @@ def town(console: Console) -> Console:
     return console
 
 
-NEW = ("tx", "new", "--key", "me.key", "--genesis", "genesis", "--nonce", "3")
+NEW = ("tx", "new", "--as", "me.key", "--genesis", "genesis", "--nonce", "3")
 
 
 def test_a_transfer_made_by_hand_passes_the_intake(town: Console) -> None:
@@ -62,7 +62,7 @@ WRONG = [
     ((*NEW, "--to", "ab" * 32, "--amount", "1", "--shard", "7"), 4, "not-found"),
     ((*NEW, "--order", "genesis"), 8, "malformed"),
     (("tx", "show", "genesis"), 8, "malformed"),
-    (("tx", "show", "nothing"), 4, "not-found"),
+    (("tx", "show", "nothing"), 2, "usage"),
 ]
 
 
