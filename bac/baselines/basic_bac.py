@@ -16,7 +16,7 @@ Source: docs/spec/finality.md BB-1 to BB-6, MP-1 to MP-5.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from bac.baselines.basic.machine import LedgerMachine, Post, Verifications
 from bac.baselines.basic.mempool import Mempool
@@ -26,6 +26,7 @@ from bac.crypto.keys import NodeSecrets
 from bac.crypto.suite import Suite
 from bac.errors import Code, Rejected
 from bac.finality.chain import Link, Verdict, header_hash
+from bac.finality.confirmation import TWO_BLOCKS, TwoBlocks
 from bac.finality.epochs import Epoch, genesis_epoch
 from bac.finality.evidence import Court
 from bac.finality.finality import Finality
@@ -60,6 +61,9 @@ _TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 class BasicBac:
     """One node; see the head of this file."""
 
+    RULES: ClassVar[TwoBlocks] = TWO_BLOCKS
+    ELECTORATE: ClassVar[type[Electorate]] = Electorate
+
     def __init__(self, construction: Construction, draw: DrawFunction | None = None) -> None:
         """`construction.keys` is a `NodeSecrets`, its verifier a whole `Suite`; `draw` replaces the rotation."""
         genesis: Genesis = construction.genesis
@@ -86,12 +90,14 @@ class BasicBac:
             me=me, peers=members, scope=scope, params=self._params, machine=machine, suite=suite, intake=intake,
             signing=signing, keys=KeyChain(secrets.acknowledgement, scope), random=construction.random,
             store=construction.store, collect=self._collect, out=Outbox(me), epochs=self._epochs,
+            rules=self.RULES,
         )  # fmt: skip
         self.mempool = Mempool(self._params)
         self._own: dict[bytes, VerifiedTransaction] = {}
         self._evidence: dict[bytes, None] = {}
         self._epoch = -1
-        first = genesis_epoch(genesis, shard.shard, state.root, draw(state, -1, Hash(genesis.seed), ()), self._params)
+        drawn = draw(state, -1, Hash(genesis.seed), ())
+        first = genesis_epoch(genesis, shard.shard, state.root, drawn, self._params, self.ELECTORATE)
         self.finality = Finality(self._site, first)
         self._proposals = Proposals()
         self._signed: dict[int, bytes] = {}

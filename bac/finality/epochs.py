@@ -95,13 +95,17 @@ def next_seed(seed: Hash) -> Hash:
     return Hash(sha256(_SEED + seed).digest())
 
 
-def genesis_epoch(genesis: Genesis, shard: int, state_root: Hash, draw: Draw, params: Params) -> Epoch:
+def genesis_epoch(
+    genesis: Genesis, shard: int, state_root: Hash, draw: Draw, params: Params, kind: type[Electorate] = Electorate
+) -> Epoch:
     """Epoch 0. `draw` names its electorate and committee, and seed_1; the header of genesis stands for L_{-1}.
+
+    All later electorates are of the type `kind`, too.
 
     Raises:
         ValueError: the electorate does not qualify.
     """
-    electorate = Electorate(draw.electors)
+    electorate = kind(draw.electors)
     if not qualifies(electorate, params):
         raise ValueError("the electorate of genesis does not qualify")
     committee = seat(draw.committee, electorate, params)
@@ -152,10 +156,10 @@ def succeed(epoch: Epoch, draw: Draw, params: Params) -> Successors:
 
     If that would not qualify either, nobody is let go: leaving waits.
     """
-    electorate = _electorate(draw.electors)
+    electorate = _electorate(draw.electors, type(epoch.electorate))
     if electorate is None or not qualifies(electorate, params):
         stay = [member for member in epoch.electorate.members if member.identity not in draw.excluded]
-        electorate = _electorate(tuple(stay))
+        electorate = _electorate(tuple(stay), type(epoch.electorate))
         if electorate is None or not qualifies(electorate, params):
             electorate = epoch.electorate
     committee = seat(draw.committee, electorate, params)
@@ -163,8 +167,8 @@ def succeed(epoch: Epoch, draw: Draw, params: Params) -> Successors:
     return Successors(electorate, committee, boundary)
 
 
-def _electorate(members: tuple[Elector, ...]) -> Electorate | None:
-    return Electorate(members) if members else None
+def _electorate(members: tuple[Elector, ...], kind: type[Electorate]) -> Electorate | None:
+    return kind(members) if members else None
 
 
 def qualifies(electorate: Electorate, params: Params) -> bool:

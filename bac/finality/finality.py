@@ -24,7 +24,6 @@ from bac.finality.epochs import Epoch, Successors, following
 from bac.finality.site import Block, Site
 from bac.finality.term import VIEW_TIMER
 from bac.finality.views import Views
-from bac.proofs.confirmation import verify_record
 from bac.proofs.electorate import Electorate
 from bac.protocol import Commit, Effect, SetTimer, Timer
 from bac.types import Micros, NodeId
@@ -71,7 +70,7 @@ class Finality:
         epoch = genesis
         for record in records.load_records(site.store):
             self._remember(epoch)
-            epoch = following(epoch, record.proof, successors_of(record), site.params)
+            epoch = following(epoch, record.proof, successors_of(record, type(epoch.electorate)), site.params)
         self.term = self._restore(epoch)
 
     # ------------------------------------------------------------ restart
@@ -284,7 +283,7 @@ class Finality:
         term = self.term
         if record.proof.path[0].epoch != term.epoch.number:
             return
-        verify_record(record, term.epoch.number, term.epoch.electorate, self.site.scope)
+        self.site.rules.verify_record(record, term.epoch.number, term.epoch.electorate, self.site.scope)
         term.take_proof(record.proof, sender)
         self._advance()
         if self.term is not term:
@@ -317,7 +316,9 @@ class Finality:
             self._save_state(number, state)
         self.site.out.add(records.save_record(record, ended.epoch.number))
         self.site.out.persist(records.forget_before(self.site.store, ended.epoch.number))
-        epoch = following(ended.epoch, record.proof, successors_of(record), self.site.params)
+        epoch = following(
+            ended.epoch, record.proof, successors_of(record, type(ended.epoch.electorate)), self.site.params
+        )
         self._remember(epoch)
         self._leap = None
         self.term = Views(self.site, epoch, state, None)
@@ -381,8 +382,8 @@ class Finality:
         return electorate.total_units - sum(signer.units for signer in signers or ())
 
 
-def successors_of(record: BoundaryRecord) -> Successors:
+def successors_of(record: BoundaryRecord, kind: type[Electorate]) -> Successors:
     """What a record, judged already, says of the next epoch."""
     boundary = record.proof.path[0].boundary
     assert boundary is not None, "the record of a last block"
-    return Successors(Electorate(record.electorate), record.committee, boundary)
+    return Successors(kind(record.electorate), record.committee, boundary)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bac.crypto.suite import KeyPair, Suite
+from bac.finality.confirmation import TWO_BLOCKS, TwoBlocks
 from bac.finality.epochs import Epoch
 from bac.finality.machine import Machine
 from bac.finality.voter import KeyChain
@@ -80,6 +81,7 @@ class Site:
         out: where effects go.
         collect: items for an opening.
         epochs: the present epoch and the last ones, by number.
+        rules: what confirms.
     """
 
     me: NodeId
@@ -96,6 +98,7 @@ class Site:
     collect: Collector
     out: Outbox = field(repr=False)
     epochs: dict[int, Epoch] = field(default_factory=dict, repr=False)
+    rules: TwoBlocks = TWO_BLOCKS
 
     def sign(self, message: S) -> S:
         """`message` with this node's signature."""

@@ -18,7 +18,6 @@ from typing import Final
 from bac.finality.catchup import Pulls
 from bac.finality.certificates import Tallies
 from bac.finality.chain import Link, Tree, Verdict, header_hash
-from bac.finality.confirmation import find_confirmed, prove
 from bac.finality.epochs import Epoch
 from bac.finality.records import VoteRecord, save_block, save_tip
 from bac.finality.recovery import Recovery
@@ -27,7 +26,6 @@ from bac.finality.validity import NOTHING, Derived, Validity, apply, can_close
 from bac.finality.voter import Voter
 from bac.finality.watch import Watch
 from bac.proofs.certificate import verify_certificate
-from bac.proofs.confirmation import verify_confirmation
 from bac.protocol import Accuse, Commit, SetTimer
 from bac.types import Hash, Height, Micros, NodeId
 from bac.wire.block import Body, ConfirmationProof, Envelope
@@ -54,7 +52,7 @@ class Term(ABC):
         self.watch = Watch(epoch, site.scope)
         own = epoch.electorate.find(site.me)
         key = None if own is None else site.keys.find(own.acknowledgement_key, epoch.number)
-        self.voter = Voter(site.me, epoch, site.scope, key, site.params.ahead_us, record)
+        self.voter = Voter(site.me, epoch, site.scope, key, site.params.ahead_us, record, site.rules)
         self.confirmed = self.committed = self.tree.root
         self.carrier: Link | None = None
         self.now = Micros(0)
@@ -244,7 +242,7 @@ class Term(ABC):
 
     def find_confirmed(self, carrier: Link) -> Link | None:
         """C1."""
-        return find_confirmed(self.tree, carrier)
+        return self.site.rules.find_confirmed(self.tree, carrier)
 
     def _confirm_by(self, carrier: Link) -> None:
         confirmed = self.find_confirmed(carrier)
@@ -263,7 +261,7 @@ class Term(ABC):
 
     def _proof(self, block: Link) -> ConfirmationProof:
         assert self.carrier is not None, "something is confirmed"
-        return prove(self.tree, block, self.confirmed, self.carrier)
+        return self.site.rules.prove(self.tree, block, self.confirmed, self.carrier)
 
     @property
     def height(self) -> Height:
@@ -386,7 +384,7 @@ class Term(ABC):
         """C2: somebody shows that a block is confirmed. Raises Rejected."""
         if header_hash(proof.carrier) in self.tree.vouchers and header_hash(proof.path[-1]) in self.tree.vouchers:
             return
-        verify_confirmation(proof, self.epoch.number, self.epoch.electorate, self.site.scope)
+        self.site.rules.verify(proof, self.epoch.number, self.epoch.electorate, self.site.scope)
         self.take_proof(proof, sender)
 
     def take_proof(self, proof: ConfirmationProof, sender: NodeId | None) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bac.crypto.keys import next_seed
 from bac.finality.chain import Link, Verdict
+from bac.finality.confirmation import TwoBlocks
 from bac.finality.epochs import Epoch
 from bac.finality.newview import rank_of
 from bac.finality.records import VoteRecord, save_vote
@@ -46,9 +47,11 @@ class Voter:
     """The voter in one epoch; without a key in its electorate it acknowledges nothing."""
 
     def __init__(
-        self, identity: NodeId, epoch: Epoch, scope: Scope, key: bytes | None, ahead_us: int, record: VoteRecord | None
-    ) -> None:
+        self, identity: NodeId, epoch: Epoch, scope: Scope, key: bytes | None, ahead_us: int,
+        record: VoteRecord | None, rules: TwoBlocks,
+    ) -> None:  # fmt: skip
         """`record` is what was persisted in this epoch, if anything."""
+        self._rules = rules
         self.identity = identity
         self.view = 0
         self.last: Rank | None = None
@@ -105,7 +108,7 @@ class Voter:
     def _continues(self, link: Link, last: Link | None) -> bool:
         if self.last is None:
             return True
-        return last is not None and link is not last and link.descends_from(last)
+        return last is not None and self._rules.continues(link, last)
 
     def acknowledge(self, link: Link) -> Acknowledgement:
         """V2, V8: the acknowledgement of `link`; to be sent after `record` is durable."""

@@ -32,7 +32,6 @@ from bac.ledger.execution import Ledger
 from bac.ledger.state import State, genesis_state
 from bac.params import MINIMAL, SECOND, Params
 from bac.proofs.certificate import Scope
-from bac.proofs.confirmation import verify_confirmation
 from bac.proofs.electorate import Electorate
 from bac.protocol import Construction, Persist, Protocol, Store
 from bac.sim import seeds
@@ -168,7 +167,8 @@ class BasicOracle:
             self.court.judge_item, trial.draw,
         )  # fmt: skip
         draw = trial.draw(self._state, -1, Hash(trial.genesis_block.seed), ())
-        self._first = genesis_epoch(trial.genesis_block, SHARD, self._state.root, draw, trial.params)
+        kind = trial.NODE.ELECTORATE
+        self._first = genesis_epoch(trial.genesis_block, SHARD, self._state.root, draw, trial.params, kind)
         self._begin(self._first)
 
     def _begin(self, epoch: Epoch) -> None:
@@ -192,7 +192,7 @@ class BasicOracle:
         if electorate is None:
             return False
         try:
-            shown = verify_confirmation(proof, block.header.epoch, electorate, self.scope)
+            shown = self._trial.NODE.RULES.verify(proof, block.header.epoch, electorate, self.scope)
         except Rejected:
             return False
         return shown == block.header and fits(block.header, block.body)
@@ -283,6 +283,9 @@ def _new_view(block: Block) -> NewView | None:
 class BasicTrial:
     """The trial; also the factory of it: ``simulate(world, BasicTrial)``."""
 
+    NODE: type[BasicBac] = BasicBac
+    ORACLE: type[BasicOracle] = BasicOracle
+
     def __init__(self, world: World, memo: Memo | None = None) -> None:
         self.params = self.make_params(world)
         self._memo = memo
@@ -302,11 +305,15 @@ class BasicTrial:
             for member in self.genesis_block.shards[0].members
         }
         self.draw = self.make_draw(world, keys)
-        self._deeds = draw_deeds(world)
+        self._deeds = self.make_deeds(world)
         self._nonces = [0] * len(world.units)
         self.codec = Codec()
-        self.oracle = BasicOracle(self)
+        self.oracle = self.ORACLE(self)
         self.name = f"basic BAC; {self.suite.name}, costs charged"
+
+    def make_deeds(self, world: World) -> Mapping[int, frozenset[str]]:
+        """What attackers do, by node."""
+        return draw_deeds(world)
 
     def make_params(self, world: World) -> Params:  # noqa: ARG002 (for those who vary it)
         """The parameters of the network."""
@@ -333,7 +340,7 @@ class BasicTrial:
         construction = Construction(
             self.genesis_block, self.params, self._secrets[index], random, records, store, self._metered
         )
-        honest = BasicBac(construction, self.draw)
+        honest = self.NODE(construction, self.draw)
         deeds = self._deeds.get(index)
         return honest if deeds is None else Traitor(honest, deeds, seeds.branch(random))
 

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from bac.errors import Code, Rejected
-from bac.finality import confirmation, epochs, finality, recovery, term, validity, views, voter
+from bac.finality import confirmation, epochs, finality, recovery, validity, views, voter
 from bac.finality.chain import Link
 from bac.finality.finality import Finality
 from bac.finality.newview import check_new_view
@@ -83,8 +83,8 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
     "V7": lambda patch: _judge_without(patch, "state_root"),
     "V8": lambda patch: patch.setattr(Views, "_repeat_acknowledgement", lambda self: None),
     "V9": lambda patch: patch.setattr(Watch, "acknowledgement", lambda self, given, tallies, tree: ()),
-    "C1": lambda patch: patch.setattr(term, "find_confirmed", _across_views),
-    "C2": lambda patch: patch.setattr(term, "prove", _prove_by_one(confirmation.prove)),
+    "C1": lambda patch: patch.setattr(confirmation, "find_confirmed", _across_views),
+    "C2": lambda patch: patch.setattr(confirmation, "prove", _prove_by_one(confirmation.prove)),
     "R1": lambda patch: patch.setattr(epochs, "_next_timeout_us", lambda timeout_us, view, params: timeout_us),
     "R2": lambda patch: patch.setattr(recovery.Recovery, "_reached", lambda self, confirmed, thirds: 0),
     "R3": lambda patch: patch.setattr(voter.Voter, "enter", lambda self, view: None),
