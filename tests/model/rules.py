@@ -62,6 +62,8 @@ def bits(mask: int) -> tuple[int, ...]:
 class Rules:
     """The rules for one shard. Voters and headers are numbered as they appear; a state is a handful of integers."""
 
+    unsound = False  # set where the assumption itself is dropped
+
     def __init__(self, shard: Shard) -> None:
         assert all(electorate.is_sound() for variants in shard.electorates for electorate in variants) or self.unsound
         self.shard = shard
@@ -71,8 +73,6 @@ class Rules:
         self.voters: list[Voter] = []
         self._numbers: dict[Voter, int] = {}
         self._offers: dict[tuple[int, int, int], list[int]] = {}
-
-    unsound = False  # set where the assumption itself is dropped
 
     # ------------------------------------------------------------------ rules that a mutant changes
 
@@ -138,7 +138,7 @@ class Rules:
 
     def _is_open(self, header: int, base: int) -> bool:
         h = self.table[header]
-        return h.base == base and h.view == 0 and h.kind == BLOCK and header != base
+        return h.base == base and h.view == 0 and h.kind == BLOCK
 
     def _children(self, parent: int, base: int, known: int, certified: int) -> list[int]:
         height = 1 if parent == base else self.table[parent].height + 1
