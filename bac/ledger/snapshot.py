@@ -2,7 +2,8 @@
 
 A chunk shows every entry whose path lies in ``start <= path < end`` and proves that there are no others. A receiver
 asks for the chunk that starts where the last one ended, from whoever has the state, checks it at once, and blames the
-sender of a bad one; when the ranges cover all paths, the entries are the state.
+sender of a bad one; when the ranges cover all paths, the entries are the state. A chunk ends at an entry, which the next
+one holds: so there are no more chunks than entries, whatever the sender likes.
 
 Source: docs/spec/ledger.md LE-7.
 """
@@ -103,8 +104,10 @@ def check_chunk(chunk: Chunk, root: Hash) -> list[tuple[bytes, bytes]]:
     """
     if chunk.end and not chunk.start < chunk.end:
         raise Rejected(Code.BAD_PROOF, "the range of the chunk is empty")
-    shown = _Range(chunk.start, chunk.end)
     disclosed = disclose(chunk.proof, root)
+    if chunk.end and chunk.end not in disclosed.sealed and chunk.end not in disclosed.entries:
+        raise Rejected(Code.BAD_PROOF, "no entry stands where the chunk ends")
+    shown = _Range(chunk.start, chunk.end)
     if not all(map(shown.misses, disclosed.hidden)) or any(map(shown.holds, disclosed.sealed)):
         raise Rejected(Code.BAD_PROOF, "the chunk does not show its whole range")
     return [entry for path, entry in disclosed.entries.items() if shown.holds(path)]

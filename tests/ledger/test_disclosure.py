@@ -134,14 +134,8 @@ def test_the_empty_state_is_one_chunk() -> None:
 
 
 def test_a_chunk_that_hides_an_entry_is_refused() -> None:
-    """LE-7: by sealing it, by a stub over it, by claiming a wider range, by an empty range."""
+    """LE-7: by a stub over it, by claiming a wider range, by an empty range."""
     chunk = cut_chunk(TRIE, size=600)
-    nodes = list(chunk.proof.nodes)
-    place = next(number for number, node in enumerate(nodes) if isinstance(node, Entry))
-    entry = nodes[place]
-    assert isinstance(entry, Entry)
-    single = disclose(prove(TRIE, [entry.key]), TRIE.root)
-    assert single.get(entry.key) == entry.value
     wider = Chunk(chunk.start, b"", chunk.proof)
     whole = Chunk(chunk.start, b"", StateProof((Stub(TRIE.root),)))
     backwards = Chunk(chunk.end, chunk.start, chunk.proof)
@@ -157,6 +151,20 @@ def test_a_chunk_that_seals_an_entry_of_its_range_is_refused() -> None:
     sealed = prove(trie, [b"\x01b"])
     with pytest.raises(Rejected, match="whole range"):
         check_chunk(Chunk(FIRST_PATH, b"", sealed), trie.root)
+
+
+@pytest.mark.parametrize("length", [1, 31, 32])
+def test_a_chunk_ends_at_an_entry(length: int) -> None:
+    """LE-7: a true proof of a range that ends nowhere would let its sender make the next chunk impossible, or endless."""
+    whole = cut_chunk(TRIE).proof
+    last = max(map(path_of, CONTENT))
+    between = (int.from_bytes(last, "big") - 1).to_bytes(32, "big")[:length]
+    restoration = Restoration(TRIE.root)
+    with pytest.raises(Rejected, match="no entry stands where"):
+        restoration.add(Chunk(FIRST_PATH, between, whole))
+    assert restoration.wanted == FIRST_PATH
+    restoration.add(Chunk(FIRST_PATH, last, whole))
+    assert restoration.wanted == last, "an entry that the proof shows is as good as a sealed one"
 
 
 def test_a_chunk_out_of_turn_changes_nothing() -> None:
