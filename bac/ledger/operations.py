@@ -13,7 +13,7 @@ from typing import Any, Final
 from bac.errors import Code, Rejected
 from bac.ledger.applications import ApplicationView
 from bac.ledger.authority import end_membership, execute_order
-from bac.ledger.membership import announced, signing_key_at, standing_at
+from bac.ledger.membership import announced, keys_at, signing_key_at, standing_at
 from bac.ledger.records import AnnouncedKey, Member, Standing, Whereabouts, member_key, position_key
 from bac.ledger.step import Step
 from bac.types import NodeId
@@ -99,9 +99,10 @@ def call(step: Step, operation: Call) -> None:
 
 
 def _is_present(step: Step, member: Member | None) -> bool:
-    if member is None or member.keys[-1].not_after < step.block.time_us:
+    if member is None or standing_at(member, step.block.epoch) is not Standing.PRESENT:
         return False
-    return standing_at(member, step.block.epoch) is Standing.PRESENT
+    keys = keys_at(member, step.block.epoch, 1)
+    return keys is not None and keys.not_after >= step.block.time_us
 
 
 def _registered(step: Step, *standings: Standing) -> Member:

@@ -123,8 +123,8 @@ class Model:
         first: Admit = self.books.register[identity][0].what
         return first.kind
 
-    def not_after(self, identity: bytes) -> int:
-        credential = self.credential(identity, 2**62)
+    def not_after(self, identity: bytes, epoch: int) -> int:
+        credential = self.credential(identity, epoch)
         assert credential is not None
         return credential.not_after
 
@@ -223,7 +223,7 @@ class Model:
                 self.books.used.setdefault(identity, [])
             case Renew(identity):
                 self.must_not_be_revoked(identity)
-                refuse(order.not_after <= self.not_after(identity), Code.NOT_LATER)
+                refuse(order.not_after <= self.not_after(identity, 2**62), Code.NOT_LATER)
                 self.note(block, identity, order)
             case Revoke(identity):
                 self.must_not_be_revoked(identity)
@@ -268,7 +268,7 @@ class Model:
     def is_present(self, block: BlockContext, identity: bytes) -> bool:
         if self.standing(identity, block.epoch) != "present" or self.standing(identity, block.epoch + 1) is None:
             return False
-        return self.not_after(identity) >= block.time_us
+        return self.not_after(identity, block.epoch) >= block.time_us
 
     def must_be_registered(self, identity: bytes, *standings: str) -> None:
         refuse(identity not in self.books.register, Code.NOT_A_MEMBER)

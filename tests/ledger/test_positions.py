@@ -75,6 +75,19 @@ def test_members_report_and_vouch_from_the_next_epoch_on_and_while_their_credent
     assert world.one(report(1, 2, world.time_us, witness(20))) == rejected(Code.TOO_FEW_WITNESSES)
 
 
+def test_a_renewed_credential_lasts_longer_from_the_next_epoch_on() -> None:
+    """LE-17, LE-21: what has ended inside an epoch stays ended in it, whatever is ordered meanwhile."""
+    world = World()
+    world.block(ordered(20, 0, admit(20, Kind.RELAY, not_after=world.time_us + 2 * STEP)))
+    world.epoch = 1
+    assert world.one(report(1, 0, world.time_us, witness(20))) == APPLIED
+    world.block(ordered(9, 0, renew(20, world.time_us + 100 * STEP)))
+    assert world.one(report(1, 1, world.time_us, witness(20))) == rejected(Code.TOO_FEW_WITNESSES)
+    assert world.one(report(20, 1, world.time_us, witness(5))) == rejected(Code.NOT_A_MEMBER)
+    world.epoch = 2
+    assert world.one(report(1, 2, world.time_us, witness(20))) == APPLIED
+
+
 def test_a_witness_signs_with_its_present_key() -> None:
     """LE-17, LE-21."""
     world = World()

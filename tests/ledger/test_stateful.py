@@ -237,7 +237,7 @@ class Twins(RuleBasedStateMachine):
                     model.random_key(identity, epoch),
                     model.acknowledgement_key(identity, epoch),
                     model.standing(identity, epoch),
-                    model.not_after(identity) < state.tip().time_us,
+                    model.not_after(identity, epoch) < state.tip().time_us,
                     model.is_resident(identity, epoch),
                 )
                 for identity in vehicles
