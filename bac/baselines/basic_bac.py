@@ -18,31 +18,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final, cast
 
+from bac.baselines.basic.ground import Ground, lay, shard_of
 from bac.baselines.basic.machine import LedgerMachine, Post, Verifications
 from bac.baselines.basic.mempool import Mempool
 from bac.baselines.basic.proposals import Proposal, Proposals
-from bac.baselines.basic.rotation import DrawFunction, Rotation
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.suite import Suite
 from bac.errors import Code, Rejected
 from bac.finality.chain import Link, Verdict, header_hash
 from bac.finality.confirmation import TWO_BLOCKS, TwoBlocks
-from bac.finality.epochs import Epoch, genesis_epoch
+from bac.finality.epochs import Epoch
 from bac.finality.evidence import Court
 from bac.finality.finality import Finality
 from bac.finality.records import load_signed, save_signed
 from bac.finality.site import Outbox, Site
 from bac.finality.validity import tag_at
 from bac.finality.voter import KeyChain
-from bac.genesis import Genesis, GenesisShard, network_id
+from bac.genesis import Genesis
 from bac.intake import Intake
-from bac.ledger.execution import Ledger
-from bac.ledger.state import genesis_state
 from bac.params import Params
 from bac.proofs.certificate import Scope
 from bac.proofs.electorate import Electorate
 from bac.protocol import Accuse, Commit, Construction, Effect, Message, SetTimer, Timer
-from bac.types import Hash, Micros, NodeId
+from bac.types import Micros, NodeId
 from bac.wire.block import Body, ConfirmationProof, Envelope, LeaderSignature
 from bac.wire.codec import encode
 from bac.wire.evidence import Evidence
@@ -50,7 +48,7 @@ from bac.wire.header import Kind, Rank
 from bac.wire.registry import tag_of
 from bac.wire.sync import TransactionBatch
 from bac.wire.transactions import SignedTransaction, VerifiedTransaction
-from bac.wire.votes import Certificate
+from bac.wire.votes import Acknowledgement, Certificate
 
 PACE_TIMER: Final = "pace"
 EVIDENCE_MAX: Final = 16
@@ -64,41 +62,36 @@ class BasicBac:
     RULES: ClassVar[TwoBlocks] = TWO_BLOCKS
     ELECTORATE: ClassVar[type[Electorate]] = Electorate
 
-    def __init__(self, construction: Construction, draw: DrawFunction | None = None) -> None:
-        """`construction.keys` is a `NodeSecrets`, its verifier a whole `Suite`; `draw` replaces the rotation."""
+    def __init__(self, construction: Construction, ground: Ground | None = None) -> None:
+        """`construction.keys` is a `NodeSecrets`, its verifier a whole `Suite`; `ground` is laid if it is not given."""
         genesis: Genesis = construction.genesis
         secrets: NodeSecrets = construction.keys
         suite = cast(Suite, construction.verifier)
         self._params: Params = construction.params
         signing = suite.key_pair(secrets.signing)
         me = NodeId(signing.public)
-        shard = shard_of(genesis, me)
-        scope = Scope(network_id(genesis), shard.shard, suite.quorum)
-        members = tuple(member.identity for member in shard.members)
-        known = frozenset(members)
+        ground = ground or lay(genesis, shard_of(genesis, me), self._params, kind=self.ELECTORATE)
+        scope = Scope(ground.network, ground.shard.shard, suite.quorum)
+        known = frozenset(ground.members)
         intake = Intake(
             scope.network, scope.shard, genesis.authority, suite, lambda each: each if each in known else None
         )
         self._verify = Verifications(intake)
         self._epochs: dict[int, Epoch] = {}
         self.court = Court(scope, suite, self._electorate)
-        ledger = Ledger(scope.network, scope.shard, self._params)
-        state = genesis_state(genesis, shard.shard)
-        draw = draw or Rotation(shard, self._params)
-        machine = LedgerMachine(ledger, state, self._params, self._verify, self.court.judge_item, draw)
+        machine = LedgerMachine(ground, self._params, self._verify, self.court.judge_item)
+        others = tuple(each for each in ground.members if each != me)
         self._site = Site(
-            me=me, peers=members, scope=scope, params=self._params, machine=machine, suite=suite, intake=intake,
-            signing=signing, keys=KeyChain(secrets.acknowledgement, scope), random=construction.random,
-            store=construction.store, collect=self._collect, out=Outbox(me), epochs=self._epochs,
-            rules=self.RULES,
+            me=me, peers=ground.members, others=others, scope=scope, params=self._params, machine=machine,
+            suite=suite, intake=intake, signing=signing, keys=KeyChain(secrets.acknowledgement, scope),
+            random=construction.random, store=construction.store, collect=self._collect, out=Outbox(me),
+            epochs=self._epochs, rules=self.RULES,
         )  # fmt: skip
         self.mempool = Mempool(self._params)
         self._own: dict[bytes, VerifiedTransaction] = {}
         self._evidence: dict[bytes, None] = {}
         self._epoch = -1
-        drawn = draw(state, -1, Hash(genesis.seed), ())
-        first = genesis_epoch(genesis, shard.shard, state.root, drawn, self._params, self.ELECTORATE)
-        self.finality = Finality(self._site, first)
+        self.finality = Finality(self._site, ground.epoch)
         self._proposals = Proposals()
         self._signed: dict[int, bytes] = {}
         self._progress_us = Micros(0)
@@ -133,7 +126,10 @@ class BasicBac:
             case Envelope() if self._is_proposal(message):
                 self._on_proposal(sender, message)
             case _:
-                return self._after(self.finality.on_message(sender, message, now), now)
+                effects = self.finality.on_message(sender, message, now)
+                if not effects and isinstance(message, Acknowledgement | Envelope):
+                    return effects  # nothing has changed that the source of blocks could act upon
+                return self._after(effects, now)
         return self._after([], now)
 
     def on_timer(self, timer: Timer, now: Micros) -> Sequence[Effect]:
@@ -329,7 +325,7 @@ class BasicBac:
         assert body is not None, "who publishes holds the body"
         envelope = proposal.envelope(self._boundary_proof(proposal.link))
         self.finality.place(envelope, body)
-        term.push(self._site.peers, envelope, body)
+        term.push(self._site.others, envelope, body)
         self._progress_us = term.now
 
     def _boundary_proof(self, link: Link) -> ConfirmationProof | None:
@@ -404,11 +400,3 @@ class BasicBac:
 
 def _is_news(certificate: Certificate, justify: Rank) -> bool:
     return justify.view < 0 or certificate.ballot.height > justify.height
-
-
-def shard_of(genesis: Genesis, identity: NodeId) -> GenesisShard:
-    """The shard of which `identity` is a member. ValueError for a stranger."""
-    for shard in genesis.shards:
-        if any(member.identity == identity for member in shard.members):
-            return shard
-    raise ValueError(f"{identity.hex()[:16]} is no member of any shard")

@@ -69,6 +69,7 @@ class Site:
     Attributes:
         me: its identity.
         peers: all registered members, itself included, ascending.
+        others: the peers without itself.
         scope: network, shard, quorum scheme.
         params: of the network.
         machine: executes bodies.
@@ -86,6 +87,7 @@ class Site:
 
     me: NodeId
     peers: tuple[NodeId, ...]
+    others: tuple[NodeId, ...]
     scope: Scope
     params: Params
     machine: Machine
@@ -112,8 +114,7 @@ class Site:
 
     def some(self, count: int) -> tuple[NodeId, ...]:
         """Up to `count` drawn peers."""
-        others = [identity for identity in self.peers if identity != self.me]
-        return tuple(self.random.sample(others, min(count, len(others))))
+        return tuple(self.random.sample(self.others, min(count, len(self.others))))
 
     def jitter_us(self, period_us: int) -> Micros:
         """`period_us` and up to a quarter more."""

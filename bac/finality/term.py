@@ -351,14 +351,13 @@ class Term(ABC):
 
     def targets(self, link: Link) -> tuple[NodeId, ...]:
         """V8: who gathers the acknowledgements of `link`."""
-        proposers = (self.epoch.proposer(link.header.view + 1),)
         if link.header.view > 0:
-            return (self.epoch.proposer(link.header.view), *proposers)
+            return self.epoch.proposer(link.header.view), self.epoch.proposer(link.header.view + 1)
         leaders = self.epoch.leaders()
         turn = link.header.height % len(leaders)
         rotated = (leaders[0], *leaders[turn:], *leaders[:turn])
         chosen = tuple(dict.fromkeys(rotated))[: self.site.params.acknowledgement_fanout]
-        return chosen if link.closed is None else (*chosen, *proposers)
+        return chosen if link.closed is None else (*chosen, self.epoch.proposer(1))
 
     def count(self, sender: NodeId, acknowledgement: Acknowledgement) -> None:
         """An acknowledgement came in. Raises Rejected."""
@@ -376,7 +375,7 @@ class Term(ABC):
     def _publish(self, certificate: Certificate, link: Link | None) -> None:
         """V8: whoever completes a certificate publishes it."""
         is_ordinary = certificate.ballot.view == 0 and (link is None or link.closed is None)
-        self.site.out.send(self.epoch.leaders() if is_ordinary else self.site.peers, certificate)
+        self.site.out.send(self.epoch.leaders() if is_ordinary else self.site.others, certificate)
 
     # ------------------------------------------------------------ proofs
 

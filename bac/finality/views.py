@@ -175,7 +175,7 @@ class Views(Term):
         link.envelope, link.body, link.is_signed = envelope, Body(items), True
         self.site.out.add(save_signed(self.epoch.number, Height(OPENED + view), block_hash))
         self.save(link)
-        self.push(self.site.peers, envelope, link.body)
+        self.push(self.site.others, envelope, link.body)
         self.settle(link)
 
     def _parent_of(self, new_view: NewView) -> Link | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from bac.baselines.basic.ground import lay
 from bac.baselines.basic.machine import LedgerMachine, Post, Verifications
 from bac.baselines.basic.rotation import order
 from bac.baselines.basic_bac import BasicBac
@@ -19,7 +20,7 @@ from bac.crypto.keys import NodeSecrets
 from bac.crypto.metered import Meter, Metered
 from bac.crypto.standin import StandIn
 from bac.errors import Rejected
-from bac.finality.epochs import Epoch, genesis_epoch, next_seed, succeed
+from bac.finality.epochs import Epoch, next_seed, succeed
 from bac.finality.evidence import Court, incriminate
 from bac.finality.machine import Draw, Place
 from bac.finality.newview import rank_of
@@ -28,8 +29,7 @@ from bac.finality.validity import fits, tag_at
 from bac.genesis import Genesis, make_genesis, make_member, make_shard, network_id, suggest_scheme
 from bac.intake import Intake
 from bac.ledger.audit import audit
-from bac.ledger.execution import Ledger
-from bac.ledger.state import State, genesis_state
+from bac.ledger.state import State
 from bac.params import MINIMAL, SECOND, Params
 from bac.proofs.certificate import Scope
 from bac.proofs.electorate import Electorate
@@ -161,14 +161,8 @@ class BasicOracle:
         self.epochs: dict[int, Epoch] = {}
         self._starts: list[tuple[int, Epoch]] = []
         self.court = Court(self.scope, suite, self._electorate)
-        self._state = genesis_state(trial.genesis_block, SHARD)
-        self._machine = LedgerMachine(
-            Ledger(trial.network, SHARD, trial.params), self._state, trial.params, Verifications(intake),
-            self.court.judge_item, trial.draw,
-        )  # fmt: skip
-        draw = trial.draw(self._state, -1, Hash(trial.genesis_block.seed), ())
-        kind = trial.NODE.ELECTORATE
-        self._first = genesis_epoch(trial.genesis_block, SHARD, self._state.root, draw, trial.params, kind)
+        self._machine = LedgerMachine(trial.ground, trial.params, Verifications(intake), self.court.judge_item)
+        self._first = trial.ground.epoch
         self._begin(self._first)
 
     def _begin(self, epoch: Epoch) -> None:
@@ -288,7 +282,6 @@ class BasicTrial:
 
     def __init__(self, world: World, memo: Memo | None = None) -> None:
         self.params = self.make_params(world)
-        self._memo = memo
         scheme = suggest_scheme(len(world.units), self.params)
         self.suite = StandIn(seeds.digest(world.seed, "stand-in"), scheme.suite_name)
         self._meter = Meter()
@@ -304,7 +297,9 @@ class BasicTrial:
             member.identity: tuple(key.public for key in member.acknowledgement_keys)
             for member in self.genesis_block.shards[0].members
         }
-        self.draw = self.make_draw(world, keys)
+        draw = self.make_draw(world, keys)
+        shard = self.genesis_block.shards[0]
+        self.ground = lay(self.genesis_block, shard, self.params, draw, self.NODE.ELECTORATE, memo)
         self._deeds = self.make_deeds(world)
         self._nonces = [0] * len(world.units)
         self.codec = Codec()
@@ -340,7 +335,7 @@ class BasicTrial:
         construction = Construction(
             self.genesis_block, self.params, self._secrets[index], random, records, store, self._metered
         )
-        honest = self.NODE(construction, self.draw)
+        honest = self.NODE(construction, self.ground)
         deeds = self._deeds.get(index)
         return honest if deeds is None else Traitor(honest, deeds, seeds.branch(random))
 

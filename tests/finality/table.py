@@ -81,7 +81,7 @@ class Table:
             self.trial.genesis_block, self.trial.params, self.trial._secrets[node], random.Random(node),
             self.disks[node].log, self.disks[node], self.trial.suite,
         )  # fmt: skip
-        return BasicBac(construction, self.trial.draw)
+        return BasicBac(construction, self.trial.ground)
 
     def restart(self, node: int) -> BasicBac:
         """A crash between two inputs, and a restart from the disk."""

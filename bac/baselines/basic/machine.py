@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bac.baselines.basic.rotation import DrawFunction
+from bac.baselines.basic.ground import Ground
 from bac.errors import Rejected
 from bac.finality.evidence import Judge
 from bac.finality.machine import Draw, Place
@@ -86,21 +86,19 @@ class LedgerMachine:
     """Finality's machine, by `bac.ledger`."""
 
     def __init__(
-        self, ledger: Ledger, genesis: State, params: Params, verify: Callable[[bytes], VerifiedTransaction],
-        judge: Judge, draw: DrawFunction,
-    ) -> None:  # fmt: skip
-        """`judge` answers whom evidence convicts; `draw` who follows."""
-        self._ledger = ledger
-        self._genesis = genesis
+        self, ground: Ground, params: Params, verify: Callable[[bytes], VerifiedTransaction], judge: Judge
+    ) -> None:
+        """`judge` answers whom evidence convicts."""
+        self._ledger = Ledger(ground.network, ground.shard.shard, params)
+        self._ground = ground
         self._params = params
         self._verify = verify
         self._judge = judge
-        self._draw = draw
         self._receipts: OrderedDict[Hash, tuple[Receipt, ...]] = OrderedDict()
 
     def genesis(self) -> Post:
         """As the machine's."""
-        return Post(self._genesis, -1)
+        return Post(self._ground.state, -1)
 
     def root(self, state: Post) -> Hash:
         """As the machine's."""
@@ -108,18 +106,28 @@ class LedgerMachine:
 
     def execute(self, parent: Post, place: Place, items: Sequence[bytes]) -> Post:
         """As the machine's: transactions that are good by themselves are executed, evidence convicts."""
+        if self._ground.remember is None:
+            post, receipts = self._execute(parent, place, items)
+        else:
+            where = repr((place, parent.epoch, parent.culprits)).encode() + b"".join(items)
+            post, receipts = self._ground.remember(
+                parent.ledger.root, where, lambda: self._execute(parent, place, items)
+            )
+        self._receipts[post.ledger.root] = receipts
+        if len(self._receipts) > EXECUTIONS:
+            self._receipts.popitem(last=False)
+        return post
+
+    def _execute(self, parent: Post, place: Place, items: Sequence[bytes]) -> tuple[Post, tuple[Receipt, ...]]:
         transactions = [each for each in map(self._transaction, items) if each is not None]
         context = BlockContext(place.epoch, place.height, place.time_us, place.parent, _roles(place))
         execution = self._ledger.apply(parent.ledger, context, transactions)
-        self._receipts[execution.state.root] = execution.receipts
-        if len(self._receipts) > EXECUTIONS:
-            self._receipts.popitem(last=False)
         culprits = parent.culprits if parent.epoch == place.epoch else ()
         for item in items:
             if is_evidence(item):
                 found = self._judge(item, place.epoch)
                 culprits += tuple(each for each in found if each not in culprits)
-        return Post(execution.state, place.epoch, culprits)
+        return Post(execution.state, place.epoch, culprits), execution.receipts
 
     def receipts(self, root: Hash) -> tuple[Receipt, ...]:
         """Of the block with this state root, which names it: the state holds the height. Empty if it is long ago."""
@@ -140,7 +148,7 @@ class LedgerMachine:
 
     def draw(self, state: Post, epoch: int, seed: Hash) -> Draw:
         """As the machine's."""
-        return self._draw(state.ledger, epoch, seed, state.culprits)
+        return self._ground.draw(state.ledger, epoch, seed, state.culprits)
 
     def chunk(self, state: Post, start: bytes) -> bytes:
         """As the machine's."""

@@ -1,0 +1,66 @@
+"""What all nodes of one shard begin with: it follows from genesis, and one process may share it between many nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from bac.baselines.basic.rotation import DrawFunction, Rotation
+from bac.finality.epochs import Epoch, genesis_epoch
+from bac.genesis import Genesis, GenesisShard, network_id
+from bac.ledger.state import State, genesis_state
+from bac.params import Params
+from bac.proofs.electorate import Electorate
+from bac.types import Hash, NodeId
+
+Remember: TypeAlias = Callable[[bytes, bytes, Callable[[], Any]], Any]
+"""(root of the parent's state, where and what, execution) -> its answer: a driver may remember pure answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One shard at its beginning.
+
+    Attributes:
+        network: hash of genesis.
+        shard: its part of genesis.
+        members: identities, ascending.
+        state: the first state.
+        draw: who follows whom.
+        epoch: epoch 0.
+        remember: shares execution between nodes, or None.
+    """
+
+    network: Hash
+    shard: GenesisShard
+    members: tuple[NodeId, ...]
+    state: State
+    draw: DrawFunction
+    epoch: Epoch
+    remember: Remember | None = None
+
+
+def shard_of(genesis: Genesis, identity: NodeId) -> GenesisShard:
+    """The shard of which `identity` is a member. ValueError for a stranger."""
+    for shard in genesis.shards:
+        if any(member.identity == identity for member in shard.members):
+            return shard
+    raise ValueError(f"{identity.hex()[:16]} is no member of any shard")
+
+
+def lay(
+    genesis: Genesis, shard: GenesisShard, params: Params, draw: DrawFunction | None = None,
+    kind: type[Electorate] = Electorate, remember: Remember | None = None,
+) -> Ground:  # fmt: skip
+    """The ground of `shard`; `draw` replaces the rotation, `kind` is the type of electorates.
+
+    Raises:
+        ValueError: the first electorate does not qualify.
+    """
+    drawing = draw or Rotation(shard, params)
+    state = genesis_state(genesis, shard.shard)
+    drawn = drawing(state, -1, Hash(genesis.seed), ())
+    epoch = genesis_epoch(genesis, shard.shard, state.root, drawn, params, kind)
+    members = tuple(member.identity for member in shard.members)
+    return Ground(network_id(genesis), shard, members, state, drawing, epoch, remember)
