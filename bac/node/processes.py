@@ -94,9 +94,16 @@ def start(network: Network, names: Sequence[str], *, via: str | None = None) -> 
     """Starts nodes that are not running, in processes of their own that outlive this one."""
     idle = [name for name in names if pid_of(network.home(name)) is None]
     if idle:
+        for name in idle:
+            network.home(name).pid.unlink(missing_ok=True)
         words = _words(network, idle, via)
         subprocess.run(words, check=True, start_new_session=True, stdin=subprocess.DEVNULL)  # noqa: S603 (our words)
-        _until(lambda: all(network.home(name).pid.exists() for name in idle), 10.0, "the nodes do not start")
+        wait_for_pids(network, idle)
+
+
+def wait_for_pids(network: Network, names: Iterable[str], timeout: float = 10.0) -> None:
+    """Returns when each of these nodes has had a process. Raises TimedOut."""
+    _until(lambda: all(network.home(name).pid.exists() for name in names), timeout, "the nodes do not start")
 
 
 def run(network: Network, names: Sequence[str]) -> int:
@@ -205,9 +212,10 @@ def wait(network: Network, timeout: float, names: Sequence[str] | None = None, c
     chosen = list(names or present(network))
 
     def is_ready() -> bool:
+        for name in chosen:
+            if pid_of(network.home(name)) is None:
+                raise NotRunning(f"{name} has ended: {(logs(network.home(name), 1) or ['no log'])[0]}")
         for each in status(network, chosen):
-            if each.pid is None:
-                raise NotRunning(f"{each.name} has ended: {(logs(network.home(each.name), 1) or ['no log'])[0]}")
             if each.report is None or each.report["peers_connected"] < len(chosen) - 1:
                 return False
             if each.report["peers_heard"] < len(chosen) - 1 or each.report["commits"] < commits:
