@@ -2,8 +2,8 @@
 
 A chunk shows every entry whose path lies in ``start <= path < end`` and proves that there are no others. A receiver
 asks for the chunk that starts where the last one ended, from whoever has the state, checks it at once, and blames the
-sender of a bad one; when the ranges cover all paths, the entries are the state. A chunk ends at an entry, which the next
-one holds: so there are no more chunks than entries, whatever the sender likes.
+sender of a bad one; when the ranges cover all paths, the entries are the state. A chunk ends at an entry, which the
+next one holds: so there are no more chunks than entries, whatever the sender likes.
 
 Source: docs/spec/ledger.md LE-7.
 """

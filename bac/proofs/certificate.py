@@ -12,7 +12,7 @@ Source: docs/spec/wire.md WI-13.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bac.crypto.suite import QuorumScheme
 from bac.errors import Code, Rejected
@@ -132,27 +132,41 @@ class Tally:
 
     def certificate(self) -> Certificate | None:
         """The certificate, if acknowledgements by a quorum have come in. Bad ones are dropped on the way."""
-        while self._electorate.is_quorum(self.units):
-            voters = [member for member in self._electorate.members if member.identity in self._shares]
-            shares = [self._shares[voter.identity].signature for voter in voters]
-            publics = [voter.acknowledgement_key for voter in voters]
-            bad = self._judge(publics, shares)
-            if not bad:
-                bitmap = self._electorate.bitmap(voter.identity for voter in voters)
-                return Certificate(self.ballot, bitmap, self._scheme.aggregate(shares))
-            for place in bad:
-                self._drop(voters[place])
-        return None
+        if self._electorate.is_quorum(self.units):
+            self._judge()
+        if not self._electorate.is_quorum(self.units):
+            return None
+        voters = [member for member in self._electorate.members if member.identity in self._shares]
+        bitmap = self._electorate.bitmap(voter.identity for voter in voters)
+        shares = [self._shares[voter.identity].signature for voter in voters]
+        return Certificate(self.ballot, bitmap, self._scheme.aggregate(shares))
 
-    def _judge(self, publics: Sequence[bytes], shares: Sequence[bytes]) -> list[int]:
+    def _judge(self) -> None:
+        """Judges what was not judged before: a bad acknowledgement costs its own judgement, never again the others'.
+
+        Shares that were judged good together stay together, so that their sum stays good.
+        """
+        voters = [
+            member
+            for member in self._electorate.members
+            if member.identity in self._shares and not self._shares[member.identity].is_verified
+        ]
+        bad = set(self._find_bad(voters))
+        for place, voter in enumerate(voters):
+            share = self._shares[voter.identity]
+            if place in bad:
+                del self._shares[voter.identity]
+                self.units -= voter.units
+                self._culprits.append(share.source)
+            else:
+                self._shares[voter.identity] = replace(share, is_verified=True)
+
+    def _find_bad(self, voters: Sequence[Elector]) -> list[int]:
+        publics = [voter.acknowledgement_key for voter in voters]
+        shares = [self._shares[voter.identity].signature for voter in voters]
         if len(shares) > 1 and _is_good(self._scheme, publics, self._message, shares):
             return []
         return find_bad_shares(self._scheme, publics, self._message, shares)
-
-    def _drop(self, voter: Elector) -> None:
-        share = self._shares.pop(voter.identity)
-        self.units -= voter.units
-        self._culprits.append(share.source)
 
     def take_culprits(self) -> tuple[NodeId, ...]:
         """The peers that sent bad acknowledgements since the last call, in the order of discovery."""

@@ -155,7 +155,7 @@ def test_a_chunk_that_seals_an_entry_of_its_range_is_refused() -> None:
 
 @pytest.mark.parametrize("length", [1, 31, 32])
 def test_a_chunk_ends_at_an_entry(length: int) -> None:
-    """LE-7: a true proof of a range that ends nowhere would let its sender make the next chunk impossible, or endless."""
+    """LE-7: after a range that ends nowhere the next chunk could be made impossible, or their number endless."""
     whole = cut_chunk(TRIE).proof
     last = max(map(path_of, CONTENT))
     between = (int.from_bytes(last, "big") - 1).to_bytes(32, "big")[:length]

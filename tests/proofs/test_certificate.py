@@ -144,6 +144,56 @@ def test_a_voter_known_to_be_good_is_not_judged_again() -> None:
     assert meter.counts["bls.verify"] == 1
 
 
+@pytest.mark.parametrize("scheme", ["stand-in bls", "stand-in list"])
+def test_a_stream_of_bad_ones_costs_a_judgement_each(scheme: str) -> None:
+    """WI-13: not a judgement of all that have come in, each time that a forged one seems to complete a quorum."""
+    shard = Shard((1,) * 31, scheme)
+    meter = Meter()
+    tally = Tally(
+        ballot_of(shard.header()), shard.electorate, Scope(NETWORK, SHARD, MeteredQuorum(shard.scheme, meter))
+    )
+    absent = shard.acknowledge(tally.ballot, shard.ids[30])
+    for voter in shard.ids[:20]:
+        tally.add(shard.acknowledge(tally.ballot, voter), PEER)
+    due = []
+    for _ in range(5):
+        meter.take_ns()
+        tally.add(forged(absent), LIAR)
+        assert tally.certificate() is None
+        due.append(meter.take_ns())
+    one = meter.costs[f"{shard.scheme.name}.verify"].call_ns
+    assert due[0] > 2 * one
+    assert due[1:] == [one] * 4
+    tally.add(absent, PEER)
+    certificate = tally.certificate()
+    assert certificate == shard.certify(shard.header(), (*shard.ids[:20], shard.ids[30]))
+    assert tally.take_culprits() == (LIAR,) * 5
+
+
+def test_shares_that_are_good_only_together_stay_together() -> None:
+    """WI-13: two voters may hide in each other what they sign; the certificate is good whatever came beside it."""
+    shard = Shard((1,) * 7)
+    tally = tally_of(shard)
+    shares = {voter: shard.acknowledge(tally.ballot, voter) for voter in shard.ids}
+    first, second, third = [member.identity for member in shard.electorate.members][:3]
+
+    def shifted(voter: NodeId, by: int) -> Acknowledgement:
+        number = (int.from_bytes(shares[voter].signature, "big") + by) % 2**768
+        return msgspec.structs.replace(shares[voter], signature=number.to_bytes(96, "big"))
+
+    sent = {**shares, first: shifted(first, 1), second: shifted(second, -1), third: forged(shares[third])}
+    others = [voter for voter in shard.ids if voter not in (first, second, third)]
+    for voter in (first, second, third, *others[:2]):
+        tally.add(sent[voter], PEER)
+    assert tally.certificate() is None
+    tally.add(shares[first], PEER)
+    for voter in others:
+        tally.add(shares[voter], PEER)
+    certificate = tally.certificate()
+    assert certificate is not None
+    verify_certificate(certificate, shard.electorate, shard.scope)
+
+
 def test_what_is_not_counted() -> None:
     """WI-13: another header, a stranger, another scheme: refused at once, the sender named."""
     shard = Shard()
