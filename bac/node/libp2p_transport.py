@@ -11,6 +11,7 @@ Departures from the library's own ways, each for a reason that was measured with
 - A failed dial bans a peer for a minute: each dial forgets the ban, and addresses of earlier lives.
 - A connected dial waits a quarter of a second for nothing, and every read answers with a window update.
 - A cancelled write may leave half a frame: who times out must `drop` the peer.
+- The library dials every peer that it knows until half of all connections are used; here the node decides.
 - Identification of peers is left out: the handshake above does it, with credentials.
 
 It touches private names of that version; the tests of this file fail if another one differs.
@@ -151,6 +152,7 @@ class Libp2pTransport:
         )
         self._host._schedule_identify = _do_nothing
         self._network = self._host.get_network()
+        self._network.auto_connector.maybe_connect = _do_nothing_async
         self._network._handle_inbound_connection = self._handle_inbound
         self._network._resource_manager = self._network._stream_semaphore = None
         self._unfinished: dict[object, trio.CancelScope] = {}
@@ -229,3 +231,7 @@ async def _serve(inner: Any, accept: Accept) -> None:
 
 def _do_nothing(*_: object, **__: object) -> None:
     """In place of the library's identification of peers."""
+
+
+async def _do_nothing_async() -> None:
+    """In place of the library's own choice of whom to dial."""

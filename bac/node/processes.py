@@ -135,8 +135,14 @@ def stop(network: Network, names: Iterable[str], timeout: float = 10.0) -> None:
 
 
 def pause(home: Home) -> None:
-    """Freezes a node. Raises NotRunning."""
+    """Freezes a node, and returns when it is frozen. Raises NotRunning."""
     _signal(home, signal.SIGSTOP)
+    _until(lambda: _is_paused(home), 10.0, f"{home.name} does not freeze")
+
+
+def _is_paused(home: Home) -> bool:
+    pid = pid_of(home)
+    return pid is not None and _state(pid) == "T"
 
 
 def resume(home: Home) -> None:
@@ -191,7 +197,7 @@ def status(network: Network, names: Iterable[str] | None = None) -> Iterator[Sta
     for name in names or network.homes:
         home = network.home(name)
         pid = pid_of(home)
-        is_paused = pid is not None and _state(pid) == "T"
+        is_paused = _is_paused(home)
         report = None
         if pid is not None and not is_paused:
             try:

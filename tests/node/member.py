@@ -81,6 +81,9 @@ class EchoMember:
     def ask(self, protocol: Protocol, question: str, arguments: Mapping[str, Any]) -> Any:
         raise ValueError(f"no question {question!r}")
 
+    def decides(self, block: bytes, transaction_id: bytes) -> bool:
+        return bool(CODEC.decode(block).text.encode() == transaction_id)
+
     def is_proven(self, block: bytes, proof: bytes) -> bool:
         return len(CODEC.decode(proof).peers) == len(self.ids) - 1
 

@@ -1,4 +1,4 @@
-"""A network of real processes for tests: transfers to submit, and the checks of the simulator over stores and proofs."""
+"""A network of real processes for tests: transfers to submit, and the simulator's checks over stores and proofs."""
 
 from __future__ import annotations
 
