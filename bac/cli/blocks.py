@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -58,10 +59,11 @@ def block_of(commit: Commit) -> Block | None:
 
 
 def transactions_in(block: Block) -> Iterator[DecodedTransaction]:
-    """The transactions among the items of a block, in order."""
+    """The transactions among the items of a block, in order. What a leader put in that is none is left out."""
     for item in block.body.items:
         if len(item) > 1 and item[1] == _TRANSACTION:
-            yield decode_transaction(item)
+            with suppress(Rejected):
+                yield decode_transaction(item)
 
 
 def row_of(commit: Commit) -> BlockRow:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bac.cli.blocks import BLOCK_BYTES_MAX
+from bac.cli.blocks import BLOCK_BYTES_MAX, transactions_in
 from bac.client import Client
 from bac.errors import Code, Rejected
 from bac.finality.site import Block
@@ -65,15 +65,17 @@ def verify(proof: Proof, member: Member) -> None:
     if proof.network != member.network:
         raise Rejected(Code.WRONG_NETWORK, "made for another network")
     if isinstance(member, LedgerMember):
-        _verify_block(proof, member)
-    elif not member.is_proven(proof.block, proof.proof):
+        is_held = any(each.id == proof.transaction for each in transactions_in(_confirmed(proof, member)))
+    elif member.is_proven(proof.block, proof.proof):
+        is_held = member.decides(proof.block, proof.transaction)
+    else:
         raise Rejected(Code.BAD_PROOF, "the block is not shown to be confirmed")
-    if not member.decides(proof.block, proof.transaction):
+    if not is_held:
         raise Rejected(Code.BAD_PROOF, "the block does not hold the transaction")
 
 
-def _verify_block(proof: Proof, member: LedgerMember) -> None:
-    """Follows the boundaries, and judges the confirmation by the electorate that they lead to."""
+def _confirmed(proof: Proof, member: LedgerMember) -> Block:
+    """The block; follows the boundaries, and judges the confirmation by the electorate that they lead to."""
     scope = Scope(member.network, member.shard, member.suite.quorum)
     electorate = member.first_electorate()
     for epoch, data in enumerate(proof.boundaries):
@@ -83,3 +85,4 @@ def _verify_block(proof: Proof, member: LedgerMember) -> None:
     block = decode(Block, proof.block, BLOCK_BYTES_MAX)
     if header != block.header or not fits(block.header, block.body):
         raise Rejected(Code.BAD_PROOF, "the block is not the one that is shown to be confirmed")
+    return block
