@@ -54,8 +54,12 @@ def key_gen(material: bytes) -> Scalar:
             return scalar
 
 
-# Keys and messages come back within an epoch; their points are functions of the bytes alone.
-@lru_cache(maxsize=4096)
+# Keys and messages come back within an epoch; their points are functions of the bytes alone. There is room for the keys
+# of the largest electorate and of the next: scanned in order, a smaller memory would forget each before it comes back.
+KEYS_REMEMBERED = 2**14
+
+
+@lru_cache(maxsize=KEYS_REMEMBERED)
 def _key_point(public: bytes) -> G1Point | None:
     """The point of a public key; None for infinity, a second encoding, or a point outside the subgroup."""
     try:

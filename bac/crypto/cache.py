@@ -69,6 +69,8 @@ class Cached:
         return sha256(public + signature + message).digest()
 
     def _remember(self, key: bytes) -> None:
+        if not key:
+            return
         self._good[key] = None
         if len(self._good) > self.capacity:
             del self._good[next(iter(self._good))]

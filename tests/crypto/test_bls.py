@@ -12,6 +12,7 @@ from py_arkworks_bls12381 import G1Point, G2Point, Scalar
 from bac.crypto import bls
 from bac.crypto.bls import Bls, key_gen
 from bac.crypto.ed25519 import UnfitLibrary
+from bac.wire.votes import VOTERS_MAX
 from tests.crypto import blst
 from tests.crypto.schemes import seed
 
@@ -167,3 +168,14 @@ def test_a_library_that_judges_otherwise_is_not_used(monkeypatch: pytest.MonkeyP
             patch.setattr(bls, "_signature_point", G2Point.from_compressed_bytes)
             with pytest.raises(UnfitLibrary, match="BLS library"):
                 bls.self_test.__wrapped__()
+
+
+def test_the_keys_of_two_electorates_are_remembered() -> None:
+    """WI-24: a certificate of the largest shard does not decode thousands of points again."""
+    assert bls.KEYS_REMEMBERED >= 2 * VOTERS_MAX
+    public = SCHEME.public_of(seed("remembered"))
+    bls._key_point(public)
+    hits = bls._key_point.cache_info().hits
+    assert SCHEME.verify(public, b"m", SCHEME.sign(seed("remembered"), b"m"))
+    assert bls._key_point.cache_info().hits == hits + 1
+    assert bls._key_point.cache_info().maxsize == bls.KEYS_REMEMBERED

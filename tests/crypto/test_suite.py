@@ -226,6 +226,10 @@ def test_good_signatures_are_remembered_bad_ones_are_not() -> None:
     assert not cached.verify(joined[:31], joined[95:], joined[31:95])
     assert not cached.verify(joined[:32], joined[97:], joined[32:97])
     assert len(cached) == 1
+    # What cannot be a signature is not remembered, even if somebody says that it is good.
+    cached.learn(public, message, signature[:63])
+    assert not cached.verify(b"", message, b"")
+    assert len(cached) == 1
 
 
 def test_the_cache_is_bounded() -> None:
