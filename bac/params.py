@@ -150,7 +150,7 @@ class Params:
             "4 <= min_leaders <= max_leaders": 4 <= self.min_leaders <= self.max_leaders,
             "acknowledgement_key_lead < acknowledgement_keys_ahead": self.acknowledgement_key_lead
             < self.acknowledgement_keys_ahead,
-            "vrf_key_lead >= 3": self.vrf_key_lead >= 3,
+            "3 <= vrf_key_lead <= 64": 3 <= self.vrf_key_lead <= 64,
             "coin_period >= 3": self.coin_period >= 3,
             "event_min_us <= event_max_us": self.event_min_us <= self.event_max_us,
             "seed_rounds <= epoch_rounds / 2": 2 * self.seed_rounds <= self.epoch_rounds,

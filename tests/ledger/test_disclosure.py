@@ -203,9 +203,9 @@ def test_records_fit_the_bound_of_a_value() -> None:
     account = Account(2**63 - 1, 2**63 - 1, tuple(Answer(hash_number(1), longest) for _ in range(64)))
     keys = Keys(2**40, bytes(32), bytes(32), FOREVER, hash_number(1))
     announced = tuple(AnnouncedKey(2**40, 2**40, bytes(48)) for _ in range(66))
-    member = Member(Kind.VEHICLE, 2**40, Standing.PRESENT, 2**40, (keys,) * 16, announced)
+    member = Member(Kind.VEHICLE, 2**40, Standing.PRESENT, 2**40, (keys,) * 66, announced)
     assert max(len(pack(account)), len(pack(member))) < VALUE_BYTES_MAX
-    for name in ("answers_kept", "acknowledgement_keys_ahead"):
+    for name in ("answers_kept", "acknowledgement_keys_ahead", "vrf_key_lead"):
         assert getattr(replace(DEFAULT, **{name: 64}), name) == 64
         with pytest.raises(ValueError, match=name):
             replace(DEFAULT, **{name: 65})

@@ -71,7 +71,7 @@ def test_each_parameter_is_in_the_digest() -> None:
         ({"fee_voters_percent": 21}, "fees <= 100 %"),
         ({"max_leaders": 3}, "4 <= min_leaders <= max_leaders"),
         ({"min_voters": 3}, "min_voters >= 4"),
-        ({"vrf_key_lead": 2}, "vrf_key_lead >= 3"),
+        ({"vrf_key_lead": 2}, "3 <= vrf_key_lead <= 64"),
         ({"acknowledgement_keys_ahead": 2}, "acknowledgement_key_lead < acknowledgement_keys_ahead"),
         ({"view_timeout_max_us": SECOND}, "view_timeout_us <= view_timeout_max_us"),
         ({"view_doublings_max": 21}, "view_doublings_max <= 20"),
