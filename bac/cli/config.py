@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -12,6 +14,7 @@ import typer
 from bac.cli.errors import CommandFailed
 from bac.cli.noun import noun
 from bac.cli.output import Answer, AsJson, Format, Output, Row
+from bac.node.settings import Settings
 
 app = noun("Settings, and where each comes from.")
 
@@ -39,6 +42,8 @@ KNOWN: Final[Mapping[str, Known]] = {
 class Setting(Row, frozen=True):
     """A setting and its origin."""
 
+    WIDE = frozenset({"meaning"})
+
     name: str
     value: str | None
     origin: str
@@ -62,15 +67,36 @@ def _environment(name: str, known: Known) -> str | None:
     return "(set)" if value is not None and known.is_secret else value
 
 
+def node_settings(net: Path) -> list[Setting]:
+    """What every node of a network may use, and whether ``net.toml`` says so; nothing where there is no network."""
+    file = net / "net.toml"
+    if not file.is_file():
+        return []
+    given = tomllib.loads(file.read_text()).get("settings", {})
+    return [
+        Setting(
+            name=f"settings.{name}",
+            value=str(value),
+            origin=str(file) if name in given else "default",
+            meaning="of every node: see `bac.node.settings`",
+        )
+        for name, value in Settings.of(given).rows().items()
+    ]
+
+
 @app.command()
-def show(output: Output = Format.TABLE, as_json: AsJson = False) -> None:
-    """Show every setting with its value and its origin."""
+def show(
+    net: Annotated[Path, typer.Option("--net", envvar="BAC_NET", help="Directory of the network.")] = Path("net"),
+    output: Output = Format.TABLE,
+    as_json: AsJson = False,
+) -> None:
+    """Show every setting with its value and its origin; those of the nodes, too, where there is a network."""
     rows = []
     for name, known in KNOWN.items():
         given = _environment(name, known)
         origin = "default" if given is None else "environment"
         rows.append(Setting(name=name, value=given or known.default, origin=origin, meaning=known.meaning))
-    SHOW.show(rows, output, as_json)
+    SHOW.show(rows + node_settings(net), output, as_json)
 
 
 @app.command()

@@ -206,10 +206,17 @@ def write_file(path: Path, data: bytes, *, replace: bool = False, mode: int = 0o
         if replace:
             os.replace(beside, path)
         else:
-            os.link(beside, path)
+            _link(beside, path)
     finally:
         beside.unlink(missing_ok=True)
     _sync_directory(path.parent)
+
+
+def _link(beside: Path, path: Path) -> None:
+    try:
+        os.link(beside, path)
+    except FileExistsError as error:
+        raise FileExistsError(error.errno, error.strerror, str(path)) from error  # the link's names the other file
 
 
 def _sync_directory(directory: Path) -> None:

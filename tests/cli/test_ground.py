@@ -227,6 +227,14 @@ def test_settings_say_where_they_come_from(console: Console, monkeypatch: pytest
     winner = next(row for row in console.data("config", "explain", "ca") if row["wins"])
     assert winner == {"origin": "environment BAC_CA", "value": "elsewhere", "wins": True}
     assert console("config", "explain", "nonsense").status == 4
+    assert not [name for name in rows if name.startswith("settings.")], "there is no network here"
+    Path("net").mkdir()
+    Path("net/net.toml").write_text("[settings]\nping = 1.5\n")
+    rows = {row["name"]: row for row in console.data("config", "show")}
+    assert (rows["settings.ping"]["value"], rows["settings.ping"]["origin"]) == ("1.5", "net/net.toml")
+    assert rows["settings.ban"]["origin"] == "default"
+    Path("net/net.toml").write_text("[settings]\npong = 1\n")
+    assert console("config", "show").status == 2, "an unknown name is an error"
     assert console("ca", "list").err.startswith("not-found: there is no elsewhere/ca.pem")
 
 

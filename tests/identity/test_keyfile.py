@@ -77,8 +77,9 @@ def test_a_file_is_the_owners_and_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "ev.key"
     save_secrets(path, secrets_of(1), PASSPHRASE, RANDOM)
     assert path.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FileExistsError) as caught:
         save_secrets(path, secrets_of(2), PASSPHRASE, RANDOM)
+    assert caught.value.filename == str(path)
     assert load_secrets(path, PASSPHRASE) == secrets_of(1)
     save_secrets(path, secrets_of(2), PASSPHRASE, RANDOM, replace=True)
     assert load_secrets(path, PASSPHRASE) == secrets_of(2)
