@@ -7,7 +7,10 @@ there. So a client begins at a checkpoint younger than W epochs, that came with 
 authority; genesis will do for a young network only. Acknowledgement keys are erased one epoch after their use, which
 makes the danger smaller and the checkpoint's age no less necessary.
 
-The client's clock is an argument. It judges nothing but the age of the checkpoint.
+A client that has slept is where it would be with a checkpoint of the time at which it fell asleep: beyond W epochs it
+begins anew.
+
+The client's clock is an argument. It judges nothing but the age of what the client trusts.
 
 Sources: docs/spec/ledger.md LE-28, LE-29; docs/spec/wire.md WI-18 for the proof of confirmation.
 """
@@ -73,8 +76,9 @@ class LightClient:
         Raises:
             Rejected: `STALE_CHECKPOINT`, or `BAD_PROOF` for another electorate than the checkpoint's.
         """
-        if now - checkpoint.time_us > params.checkpoint_epochs * params.epoch_us:
-            raise Rejected(Code.STALE_CHECKPOINT, f"older than {params.checkpoint_epochs} epochs: get a newer one")
+        self._params = params
+        self._trusted_us = checkpoint.time_us
+        self.require_fresh(now)
         if electorate.root != checkpoint.electorate_root:
             raise Rejected(Code.BAD_PROOF, "not the electorate of the checkpoint")
         self.epoch = checkpoint.epoch
@@ -82,15 +86,28 @@ class LightClient:
         self._scope = scope
         self._electorates = {checkpoint.epoch: electorate}
 
-    def follow(self, record: BoundaryRecord) -> Header:
+    def require_fresh(self, now: Micros) -> None:
+        """Judges whether what the client trusts is young enough; to be asked before answers are believed after a pause.
+
+        Raises:
+            Rejected: `STALE_CHECKPOINT`, the last boundary followed (or the checkpoint) is older than W epochs.
+        """
+        if now - self._trusted_us > self._params.checkpoint_epochs * self._params.epoch_us:
+            raise Rejected(
+                Code.STALE_CHECKPOINT, f"older than {self._params.checkpoint_epochs} epochs: get a newer one"
+            )
+
+    def follow(self, record: BoundaryRecord, now: Micros) -> Header:
         """Takes the record of the last block of `epoch`, and moves on to the next.
 
         Raises:
-            Rejected: as `verify_record`; nothing changed.
+            Rejected: as `require_fresh` and `verify_record`; nothing changed.
         """
+        self.require_fresh(now)
         header, following = verify_record(record, self.epoch, self._electorates[self.epoch], self._scope)
         self.epoch += 1
         self.boundary = header
+        self._trusted_us = header.time_us
         self._electorates[self.epoch] = following
         self._electorates.pop(self.epoch - EPOCHS_KEPT, None)
         return header
@@ -124,6 +141,8 @@ class LightClient:
 
     def account(self, answer: StateAnswer, identity: NodeId) -> Account | None:
         """An account, with the answers to its last nonces; None where the answer shows that there is none.
+
+        It is the account after the block of the answer's confirmation, which need not be the last: `state` tells which.
 
         Raises:
             Rejected: as `state`.

@@ -89,10 +89,11 @@ def confirm(header: Header) -> ConfirmationProof:
     return ConfirmationProof((header,), certify(header), carrier, certify(carrier))
 
 
-def record_of(epoch: int) -> BoundaryRecord:
+def record_of(epoch: int, time_us: int = START) -> BoundaryRecord:
     summary = ShardSummary(4, 0, 0, 0, 0, 0, 0, 0, 0)
     roots = (electorate(epoch + 1).root, compute_committee_hash(COMMITTEE))
     header = header_of(World().state, epoch, boundary=Boundary(*roots, hash_number(7), summary, None))
+    header = replace(header, time_us=Micros(time_us))
     return BoundaryRecord(confirm(header), electorate(epoch + 1).members, COMMITTEE)
 
 
@@ -215,22 +216,22 @@ def test_the_client_follows_boundaries(chain: Chain) -> None:
     """LE-29: in order, without gaps; older epochs are remembered for a while."""
     light = client()
     assert refusal(lambda: light.confirmed(chain.confirmation(1))) is Code.UNKNOWN_EPOCH
-    assert refusal(lambda: light.follow(record_of(1))) is Code.BAD_PROOF
+    assert refusal(lambda: light.follow(record_of(1), START)) is Code.BAD_PROOF
     assert (light.epoch, light.boundary) == (0, None)
     for epoch in range(3):
-        header = light.follow(decode(BoundaryRecord, encode(record_of(epoch))))
+        header = light.follow(decode(BoundaryRecord, encode(record_of(epoch))), START)
         assert light.boundary == header
         assert light.epoch == epoch + 1
     for epoch in range(4):
         assert light.confirmed(chain.confirmation(epoch)).epoch == epoch
-    assert refusal(lambda: light.follow(record_of(0))) is Code.BAD_PROOF
+    assert refusal(lambda: light.follow(record_of(0), START)) is Code.BAD_PROOF
 
 
 def test_the_client_forgets_old_electorates(chain: Chain) -> None:
     """LE-29."""
     light = client()
     for epoch in range(EPOCHS_KEPT):
-        light.follow(record_of(epoch))
+        light.follow(record_of(epoch), START)
     assert refusal(lambda: light.confirmed(chain.confirmation(0))) is Code.UNKNOWN_EPOCH
     assert light.confirmed(chain.confirmation(1)).epoch == 1
 
@@ -242,7 +243,7 @@ def test_a_record_that_hands_over_to_others_is_refused() -> None:
     unsigned = replace(record, proof=replace(record.proof, certificate=certify(record.proof.carrier)))
     few = replace(record, proof=replace(record.proof, certificate=certify(record.proof.path[0], range(1, 3))))
     light = client()
-    codes = [refusal(lambda bad=bad: light.follow(bad)) for bad in (strangers, unsigned, few)]
+    codes = [refusal(lambda bad=bad: light.follow(bad, START)) for bad in (strangers, unsigned, few)]
     assert codes == [Code.BAD_PROOF, Code.BAD_PROOF, Code.NO_QUORUM]
     assert light.epoch == 0
 
@@ -253,6 +254,20 @@ def test_a_checkpoint_is_young_and_of_its_electorate() -> None:
     assert refusal(lambda: client(now=START + W_US + 1)) is Code.STALE_CHECKPOINT
     wrong = refusal(lambda: LightClient(checkpoint(0), electorate(1), SCOPE, DEFAULT, START))
     assert wrong is Code.BAD_PROOF
+
+
+def test_who_has_slept_too_long_begins_anew() -> None:
+    """LE-28: what was followed ages like a checkpoint; each boundary followed makes the client young again."""
+    light = client()
+    later = record_of(1, START + W_US)
+    light.follow(record_of(0, START + 1), Micros(START + W_US))
+    light.require_fresh(Micros(START + 1 + W_US))
+    asleep = Micros(START + 2 + W_US)
+    assert refusal(lambda: light.follow(later, asleep)) is Code.STALE_CHECKPOINT
+    assert refusal(lambda: light.require_fresh(asleep)) is Code.STALE_CHECKPOINT
+    assert light.epoch == 1
+    light.follow(later, Micros(START + W_US))
+    light.require_fresh(asleep)
 
 
 def test_a_checkpoint_is_signed_by_the_authority_for_one_shard() -> None:
