@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,11 +13,11 @@ from bac.sim.broadcast.node import EchoNode
 from bac.sim.broadcast.trial import EchoOracle, EchoTrial
 from bac.sim.checks.court import Court, Verdict
 from bac.sim.checks.jury import Jury
-from bac.sim.facts import Committed
+from bac.sim.facts import Committed, Refused, Submitted
 from bac.sim.run import simulate
 from bac.sim.trial import Factory
 from bac.sim.world import World
-from bac.types import Micros
+from bac.types import Micros, NodeId
 from tests.sim import mutants
 from tests.sim.blocks import GENESIS, IDS, SUITE, block, certificate
 from tests.sim.mutants import mutant
@@ -87,6 +88,79 @@ def test_conservation_fires_on_coins_from_nothing(monkeypatch: pytest.MonkeyPatc
     """SI-26: all nodes believe that everybody has more than genesis gave."""
     monkeypatch.setattr("bac.sim.broadcast.trial.ENDOWMENT", 1_000)
     assert fired(mutant(mutants.Spendthrift), world()) == {"conservation"}
+
+
+def jury_of(oracle: type[EchoOracle] = EchoOracle) -> Jury:
+    return Jury(Court(oracle(GENESIS, SUITE), IDS, range(4)))
+
+
+def judged(jury: Jury, time: int) -> dict[str, Verdict]:
+    return {verdict.check: verdict for verdict in jury.finish(time)}
+
+
+def test_same_state_fires_on_a_block_that_skips_heights() -> None:
+    """SI-25: a block of height 3 whose parent is the genesis stands on nothing, though its root is right."""
+    jury = jury_of()
+    high = block(height=3)
+    jury.observe(Committed(Micros(1), 0, high, certificate(high, 1, 2, 3)))
+    found = judged(jury, 2)["same state"]
+    assert found.examined == 0
+    assert "height 3: nobody confirmed what it stands on" in found.violations[0]
+
+
+def test_conservation_judges_every_block_of_those_that_become_executable_at_once() -> None:
+    """SI-26: reported in the wrong order, balanced in the end, and not in between."""
+
+    class TenIsWrong(EchoOracle):
+        def imbalance(self, states: Mapping[int, int]) -> str | None:
+            return "ten" if states[1] == 10 else None
+
+    jury = jury_of(TenIsWrong)
+    first = block()
+    second = block(height=2, parent=hash_block(first), state_root=root_of(1, 20))
+    jury.observe(Committed(Micros(1), 0, second, certificate(second, 1, 2, 3)))
+    jury.observe(Committed(Micros(2), 1, first, certificate(first, 1, 2, 3)))
+    found = judged(jury, 3)["conservation"]
+    assert (found.examined, found.violations) == (2, ("2 us: ten",))
+
+
+def test_liveness_is_owed_by_all_also_where_asking_again_is_refused() -> None:
+    """SI-28: node 0 confirmed it and refuses to take it again; the others owe it until they confirm it too."""
+    jury = jury_of()
+    first = block()
+    committed = [Committed(Micros(2), node, first, certificate(first, 1, 2, 3)) for node in range(4)]
+    jury.observe(Submitted(Micros(1), 0, first.payments[0]))
+    jury.observe(committed[0])
+    jury.observe(Submitted(Micros(3), 0, first.payments[0]))
+    jury.observe(Refused(Micros(3), 0, first.payments[0]))
+    for late in committed[1:]:
+        assert list(jury.liveness.unsettled()) == [first.payments[0].id]
+        jury.observe(late)
+    assert not jury.liveness.unsettled()
+    assert jury.liveness.examined == 1
+
+
+def test_a_refusal_of_what_nobody_confirmed_is_an_answer() -> None:
+    """SI-28: and it is not counted as examined."""
+    jury = jury_of()
+    jury.observe(Submitted(Micros(1), 0, block().payments[0]))
+    jury.observe(Refused(Micros(1), 0, block().payments[0]))
+    found = judged(jury, 2)["liveness"]
+    assert found.holds
+    assert found.examined == 0
+
+
+def test_liveness_needs_electors() -> None:
+    """SI-28: a block that no honest elector can confirm settles nothing."""
+
+    class Nobody(EchoOracle):
+        def units(self, shard: int, height: int) -> Mapping[NodeId, int]:
+            return {}
+
+    jury = jury_of(Nobody)
+    jury.observe(Submitted(Micros(1), 0, block().payments[0]))
+    jury.observe(Committed(Micros(2), 0, block(), certificate(block(), 1, 2, 3)))
+    assert not judged(jury, 3)["liveness"].holds
 
 
 def test_accountability_fires_where_nobody_can_be_convicted() -> None:

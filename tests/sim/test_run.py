@@ -73,6 +73,9 @@ def test_every_check_holds_in_every_world(seed: int) -> None:
     report = run(seed, EchoTrial)
     assert report.holds, report.verdicts
     assert report.memo is False
+    examined = {verdict.check: verdict.examined for verdict in report.verdicts}
+    del examined["accountability"], examined["determinism"]  # nobody to convict, one run
+    assert all(examined.values()), examined
 
 
 @pytest.mark.long

@@ -13,7 +13,8 @@ class Liveness(Check):
     """Invariant 6: what a client asked of an honest node is refused, or confirmed by all honest electors.
 
     In the time granted after healing, that is; how much is the run's business: it ends when everything is settled, or
-    when the time is over. What a crash may have lost, the run asks again after healing.
+    when the time is over. What a crash may have lost, the run asks again after healing. Asking again for what somebody
+    confirmed may be refused (the nonce is used); the others owe it all the same.
     """
 
     NAME = "liveness"
@@ -34,7 +35,9 @@ class Liveness(Check):
                 if transaction_id not in self._settled:
                     self._open[transaction_id] = fact.transaction
             case Refused():
-                self._open.pop(self.court.oracle.transaction_id(fact.transaction), None)
+                transaction_id = self.court.oracle.transaction_id(fact.transaction)
+                if transaction_id not in self._places:  # else it is refused because it is done: all must get there
+                    self._open.pop(transaction_id, None)
             case Committed():
                 block = self.court.block(fact.block)
                 key = (fact.node, block.shard)
@@ -60,7 +63,7 @@ class Liveness(Check):
     def _is_confirmed(self, shard: int, height: int) -> bool:
         units = self.court.oracle.units(shard, height)
         electors = [node for node in self.court.honest if units.get(self.court.ids[node], 0) > 0]
-        return all(self._tops.get((node, shard), 0) >= height for node in electors)
+        return bool(electors) and all(self._tops.get((node, shard), 0) >= height for node in electors)
 
     def finish(self, time: int) -> None:
         """What is open now is a violation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,32 +11,40 @@ from bac.sim.facts import Committed, Fact
 from bac.sim.oracle import BlockFacts
 
 
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A confirmed block, its root by execution, and the states of all shards right after it."""
+
+    facts: BlockFacts
+    root: bytes
+    states: Mapping[int, Any]
+
+
 @dataclass(slots=True)
 class Chains:
     """The chains as confirmed, executed once, for all checks that need states.
 
-    A block is executed when its parent's state is known; what is reported ahead of that waits.
+    A block is executed when the state of its parent, one height below, is known; what is reported ahead of that waits.
 
     Attributes:
-        states: of each shard after its last executed block.
-        news: (facts, root by execution) of the blocks that the last fact made executable.
+        news: what the last fact made executable.
     """
 
     court: Court
-    states: dict[int, Any] = field(default_factory=dict)
-    news: list[tuple[BlockFacts, bytes]] = field(default_factory=list)
+    news: list[Executed] = field(default_factory=list)
+    _states: dict[int, Any] = field(default_factory=dict)
     _tips: dict[int, tuple[int, bytes]] = field(default_factory=dict)
-    _waiting: dict[tuple[int, bytes], tuple[BlockFacts, Any]] = field(default_factory=dict)
+    _waiting: dict[tuple[int, int, bytes], tuple[BlockFacts, Any]] = field(default_factory=dict)
 
     def observe(self, committed: Committed) -> None:
         """Takes a confirmed block, and executes what can be."""
         self.news.clear()
         facts = self.court.block(committed.block)
         if facts.shard not in self._tips:
-            genesis, self.states[facts.shard] = self.court.oracle.genesis(facts.shard)
+            genesis, self._states[facts.shard] = self.court.oracle.genesis(facts.shard)
             self._tips[facts.shard] = (0, genesis)
         if facts.height > self._tips[facts.shard][0]:
-            self._waiting.setdefault((facts.shard, facts.parent), (facts, committed.block))
+            self._waiting.setdefault((facts.shard, facts.height, facts.parent), (facts, committed.block))
             self._execute(facts.shard)
 
     def dangling(self) -> list[BlockFacts]:
@@ -43,11 +52,12 @@ class Chains:
         return [facts for facts, _ in self._waiting.values()]
 
     def _execute(self, shard: int) -> None:
-        while (waiting := self._waiting.pop((shard, self._tips[shard][1]), None)) is not None:
+        height, tip = self._tips[shard]
+        while (waiting := self._waiting.pop((shard, height + 1, tip), None)) is not None:
             facts, block = waiting
-            self.states[shard], root = self.court.oracle.execute(self.states[shard], block)
-            self._tips[shard] = (facts.height, facts.hash)
-            self.news.append((facts, root))
+            self._states[shard], root = self.court.oracle.execute(self._states[shard], block)
+            height, tip = self._tips[shard] = facts.height, facts.hash
+            self.news.append(Executed(facts, root, dict(self._states)))
 
 
 class SameState(Check):
@@ -67,9 +77,10 @@ class SameState(Check):
         block = self.court.block(fact.block)
         if self._roots.setdefault((block.shard, block.height), block.state_root) != block.state_root:
             self.violate(fact.time, f"shard {block.shard} height {block.height}: node {fact.node} has another state")
-        for facts, root in self._chains.news:
+        for executed in self._chains.news:
             self.examined += 1
-            if facts.state_root != root:
+            facts = executed.facts
+            if facts.state_root != executed.root:
                 self.violate(
                     fact.time, f"shard {facts.shard} height {facts.height}: the root does not follow from the bodies"
                 )
@@ -90,9 +101,10 @@ class Conservation(Check):
         self._chains = chains
 
     def observe(self, fact: Fact) -> None:
-        """Judges the states after a confirmation."""
-        if not isinstance(fact, Committed) or not self._chains.news:
+        """Judges the states after every block that a confirmation made executable."""
+        if not isinstance(fact, Committed):
             return
-        self.examined += len(self._chains.news)
-        if (wrong := self.court.oracle.imbalance(self._chains.states)) is not None:
-            self.violate(fact.time, wrong)
+        for executed in self._chains.news:
+            self.examined += 1
+            if (wrong := self.court.oracle.imbalance(executed.states)) is not None:
+                self.violate(fact.time, wrong)
