@@ -89,6 +89,7 @@ class Injection:
         """Puts `faults` on the agenda of `simulation`."""
         self._simulation = simulation
         self._is_healed = False
+        self._slow: list[Slow] = []
         for fault in faults:
             self._plan(fault)
 
@@ -109,9 +110,8 @@ class Injection:
                 self._at(fault.at_us, lambda time: host.arm_crash(time, fault.persists))
                 self._at(fault.at_us + fault.down_us, partial(self._restart, fault))
             case Slow():
-                slow_down = self._simulation.hosts[fault.node].slow_down
-                self._at(fault.at_us, lambda _: slow_down(fault.factor))
-                self._at(fault.end_us, lambda _: slow_down(1))
+                self._at(fault.at_us, lambda _: self._slow_down(fault.node, [*self._slow, fault]))
+                self._at(fault.end_us, lambda _: self._slow_down(fault.node, [f for f in self._slow if f is not fault]))
             case ClockStep():
                 set_clock = self._simulation.hosts[fault.node].set_clock
                 self._at(fault.at_us, lambda time: set_clock(time, fault.offset_us, fault.drift_ppm))
@@ -120,6 +120,11 @@ class Injection:
 
     def _at(self, time: int, action: Action) -> None:
         self._simulation.at(time, lambda now: None if self._is_healed else action(now))
+
+    def _slow_down(self, node: int, slow: list[Slow]) -> None:
+        """Of several at a time the worst counts."""
+        self._slow = slow
+        self._simulation.hosts[node].slow_down(max((fault.factor for fault in slow if fault.node == node), default=1))
 
     def _restart(self, fault: Crash, time: int) -> None:
         host = self._simulation.hosts[fault.node]

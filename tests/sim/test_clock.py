@@ -13,6 +13,7 @@ from bac.sim.clock import Clock
 from bac.sim.simulation import Simulation
 from bac.sim.subject import Costs
 from bac.types import Micros
+from tests.sim.echo import Word
 from tests.sim.thin import Script, network
 
 
@@ -52,6 +53,20 @@ def test_a_clock_that_is_set_moves_timers_with_it() -> None:
     made.at(1_000, lambda time: made.hosts[0].set_clock(time, 0, 0))
     made.advance(100_000)
     assert subject.nodes[0].inputs[-1] == ("timer", "t", 10_000)
+
+
+def test_a_clock_that_stands_still_does_not_hold_back_what_is_due() -> None:
+    """SI-11: set back from 8 ms to 1 ms it reads 8 ms for a while; a timer for that reading rings at the next µs."""
+    subject = Script({"transaction": lambda _, now: [SetTimer("t", now)]})
+    made = Simulation(subject, network(1), seed=1)
+    made.hosts[0].set_clock(0, 7_000, 0)
+    made.start()
+    made.at(1_000, lambda time: made.hosts[0].set_clock(time, 0, 0))
+    made.submit(0, Word("now"), 1_000)
+    made.advance(1_001)
+    assert [(handler, now) for handler, _, now in subject.nodes[0].inputs] == [
+        ("start", 7_000), ("transaction", 7_000), ("timer", 7_000),
+    ]  # fmt: skip
 
 
 def test_a_timer_set_again_replaces_the_one_before_even_while_it_waits() -> None:

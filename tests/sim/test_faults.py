@@ -107,6 +107,20 @@ def test_slowness_and_clocks() -> None:
     assert ticks(play(ClockStep(node=0, at_us=45_000, offset_us=100_000, drift_ppm=0)))[:6] == [1, 2, 3, 4, 15, 16]
 
 
+def test_slowness_that_overlaps_lasts_to_its_own_end() -> None:
+    """SI-19: the end of the shorter one does not end the longer one; of two at a time the worse counts."""
+    busy: dict[str, Any] = {"costs": Costs(input_us=200)}
+    long = Slow(node=0, at_us=5_000, end_us=155_000, factor=20)
+    short = Slow(node=0, at_us=25_000, end_us=55_000, factor=2)
+
+    def sent(*faults: Fault) -> list[int]:
+        return [now for handler, _, now in play(*faults, **busy).nodes[1].inputs if handler == "message"]
+
+    assert sent(long, short) == sent(long)
+    assert sent(long) != sent()
+    assert sent(short, long) == sent(long)
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -7,12 +7,15 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from bac.protocol import Accuse, Commit, Persist, SetTimer
+from bac.errors import Code, Rejected
+from bac.protocol import Accuse, Commit, Effect, Persist, Send, SetTimer
 from bac.sim.broadcast.trial import EchoTrial
+from bac.sim.latency import Latency
 from bac.sim.replay import replay
 from bac.sim.report import describe
 from bac.sim.run import run, simulate
@@ -20,7 +23,9 @@ from bac.sim.trace import Kind, Trace, effect_payload, read, send_payload, split
 from bac.sim.trial import Attacked
 from bac.types import Micros
 from tests.sim import mutants
+from tests.sim.echo import Heard, Say, Word, ids
 from tests.sim.mutants import mutant
+from tests.sim.thin import Script, simulation
 from tests.sim.worlds import CRASHES, lossy, world
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +100,52 @@ def test_effects_have_one_encoding_each() -> None:
     assert effect_payload(Accuse("e"), encode) == (Kind.ACCUSE, b"e")  # type: ignore[arg-type]
     assert send_payload((1, 500), b"m") == bytes.fromhex("0200000001000000f4010000") + b"m"
     assert split_send(send_payload((1, 500), b"m")) == ((1, 500), b"m")
+
+
+A, B, C = ids(3)
+SCRIPT: list[Effect] = [
+    Persist(b"k", b"v"),
+    Send((B, C), Say(1, "x")),
+    SetTimer("t", Micros(10**9)),
+    Commit(Heard(1), Heard(2)),
+    Accuse(Heard(3)),
+]
+CHANGED: list[tuple[int, Effect]] = [
+    (0, Persist(b"k", b"w")),
+    (0, Persist(b"k", None)),
+    (1, Send((B, C), Say(1, "y"))),
+    (1, Send((C, B), Say(1, "x"))),
+    (2, SetTimer("t", Micros(10**9 + 1))),
+    (3, Commit(Heard(9), Heard(2))),
+    (3, Commit(Heard(1), Heard(9))),
+    (4, Accuse(Heard(9))),
+]
+
+
+def digest(
+    effects: Sequence[Effect], *, latency_us: int = 1_000, asked_us: int = 5, answer: Sequence[Effect] = ()
+) -> bytes:
+    def refuse(word: Word, now: int) -> Sequence[Effect]:
+        raise Rejected(Code.OVERSIZED, word.text)
+
+    subject = Script({"start": lambda _, now: effects}, {"message": lambda _, now: answer}, {"transaction": refuse})
+    made = simulation(subject, Latency.constant(latency_us))
+    made.submit(2, Word("no"), asked_us)
+    made.advance(5_000)
+    return made.trace.digest()
+
+
+def test_whatever_changes_in_a_run_changes_its_hash() -> None:
+    """SI-33: any part of any effect, the time of a delivery or of a request, an answer; no two are alike."""
+    digests = [
+        digest(SCRIPT),
+        digest(SCRIPT, latency_us=1_001),
+        digest(SCRIPT, asked_us=6),
+        digest(SCRIPT, answer=[Persist(b"a", b"")]),
+        *(digest([*SCRIPT[:place], effect, *SCRIPT[place + 1 :]]) for place, effect in CHANGED),
+    ]
+    assert len(set(digests)) == len(digests)
+    assert digest(SCRIPT) == digests[0]
 
 
 @pytest.mark.parametrize("node", range(4))
