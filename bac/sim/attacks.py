@@ -79,7 +79,7 @@ class Silent(Attack):
 
 
 class Selective(Attack):
-    """Talks to half of its peers, the same until a restart. Tries to break agreement and liveness: some know, some not."""
+    """Talks to half of its peers, the same until a restart. Tries to break agreement and liveness: not all know."""
 
     def __init__(self, seat: Seat, timer: Timer) -> None:
         super().__init__(seat, timer)
