@@ -44,6 +44,7 @@ from bac.wire.transactions import Kind
 from bac.wire.votes import AGGREGATE_BYTES_MAX, VOTERS_MAX
 
 COINS_MAX = 2**63 - 1
+"""Of all shards together: coins move between them, and every sum of balances fits a signed 64-bit integer."""
 NO_CREDENTIAL = Hash(bytes(32))
 NO_UNITS = Units(0)
 LIST_VOTERS_LIMIT = AGGREGATE_BYTES_MAX // 64
@@ -225,6 +226,8 @@ def check(genesis: Genesis, params: Params) -> None:
     _require(_ascends([shard.shard for shard in genesis.shards]), "shards must ascend, each once")
     members = [member.identity for shard in genesis.shards for member in shard.members]
     _require(len(set(members)) == len(members), "an identity may be a member of one shard only, once")
+    coins = sum(balance.coins for shard in genesis.shards for balance in shard.balances)
+    _require(coins <= COINS_MAX, "more coins than can be counted")
     for shard in genesis.shards:
         _check_shard(shard, params)
 
@@ -248,7 +251,6 @@ def _check_shard(shard: GenesisShard, params: Params) -> None:
     name = f"shard {shard.shard}"
     _require(_ascends([member.identity for member in shard.members]), f"{name}: members must ascend")
     _require(_ascends([balance.owner for balance in shard.balances]), f"{name}: balances must ascend")
-    _require(sum(balance.coins for balance in shard.balances) <= COINS_MAX, f"{name}: more coins than can be counted")
     voters = [member for member in shard.members if member.endowment]
     _require(len(voters) >= params.min_voters, f"{name}: {len(voters)} voters, at least {params.min_voters}")
     units = sum(member.endowment for member in voters)

@@ -14,6 +14,7 @@ from bac.crypto.standin import StandIn
 from bac.crypto.suite import Suite
 from bac.errors import Code, Rejected
 from bac.genesis import (
+    Balance,
     FirstKey,
     Genesis,
     GenesisMember,
@@ -150,6 +151,7 @@ FIRST = example().shards[0].members
         (altered(example(), members=FIRST[:2]), "voters, at least 4"),
         (altered(example(), balances=example().shards[0].balances[::-1]), "balances must ascend"),
         (altered(example(), member=0, endowment=Units(2**16 + 1)), "at most 65536 units"),
+        (altered(example(), shard=1, balances=(Balance(NodeId(some("bank")), 2**63 - 10**9),)), "more coins than"),
         (altered(example(), scheme=Scheme.BLS), "another scheme"),
         (altered(example(), member=0, acknowledgement_keys=()), "2 to 16 acknowledgement keys"),
         (altered(example(), member=0, kind=Kind.STATION, endowment=Units(0)), "at least 4|others none"),
