@@ -96,6 +96,8 @@ class Driver:
                 await self._world.inbox.wait()
             self._ring()
             if inputs := self._world.inbox.take(self._batch):
+                self._world.tally["batches"] += 1
+                self._world.tally["inputs"] += len(inputs)
                 await self._handle(inputs)
             await self._perform()
 
@@ -112,6 +114,7 @@ class Driver:
         for at, timer in due:
             if self._timers.get(timer) == at:  # else an earlier one of these has set it again
                 del self._timers[timer]
+                self._world.tally["timers"] += 1
                 self._take(self._protocol.on_timer(timer, self._world.clock.now()))
 
     async def _handle(self, inputs: Sequence[Input]) -> None:
