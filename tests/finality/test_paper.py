@@ -11,7 +11,7 @@ from bac.sim.run import simulate
 from bac.sim.world import World
 from tests.finality.test_swarm import world_of
 
-LOST = (40, 57)
+LOST = (60, 75)
 """Seeds where one certificate of more than half of the voters confirmed two blocks of one height."""
 
 
