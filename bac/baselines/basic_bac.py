@@ -161,9 +161,10 @@ class BasicBac:
 
     def _turn(self, now: Micros) -> list[Effect]:
         self._enter_epoch(now)
-        self._sign_proposals()
-        self._publish(now)
-        self._propose(now)
+        if self._is_leader():
+            self._sign_proposals()
+            self._publish(now)
+            self._propose(now)
         return self.finality.flush()
 
     def _notice(self, effects: Sequence[Effect]) -> None:
@@ -279,8 +280,6 @@ class BasicBac:
 
     def _sign_proposals(self) -> None:
         """BB-2: signs what is valid, one header per height; durable before it is sent."""
-        if not self._is_leader():
-            return
         for proposal in self._proposals.open():
             link = proposal.link
             if self._site.me in proposal.signatures or self._signed.get(link.header.height, link.hash) != link.hash:
@@ -304,8 +303,6 @@ class BasicBac:
 
     def _publish(self, now: Micros) -> None:
         """R8: the primary at once, candidate k after k · T_publish, if nobody has published it."""
-        if not self._is_leader():
-            return
         term = self.finality.term
         place = term.epoch.leaders().index(self._site.me)
         for proposal in self._proposals.open():
@@ -337,8 +334,6 @@ class BasicBac:
 
     def _propose(self, now: Micros) -> None:
         """BB-3 to BB-6."""
-        if not self._is_leader():
-            return
         term = self.finality.term
         tip = term.tip()
         height = tip.header.height + 1

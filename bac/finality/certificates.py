@@ -70,5 +70,5 @@ class Tallies:
         others = tuple(each for each in known if each.ballot != acknowledgement.ballot)
         if len(others) == len(known):
             known.append(acknowledgement)
-            del known[:-4]
+            del known[:-2]
         return others

@@ -42,6 +42,7 @@ class Epoch:
         timeout_us: T0(e).
         proof: that L_{e-1} is confirmed; None for genesis.
         proposers: known proposers of recovery views.
+        succession: the leaders' identities, once asked for.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Epoch:
     timeout_us: Micros
     proof: ConfirmationProof | None
     proposers: dict[int, NodeId] = field(default_factory=dict, compare=False, repr=False)
+    succession: list[tuple[NodeId, ...]] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def base_rank(self) -> Rank:
@@ -65,7 +67,9 @@ class Epoch:
 
     def leaders(self) -> tuple[NodeId, ...]:
         """Identities in the order of succession."""
-        return tuple(leader.identity for leader in self.committee)
+        if not self.succession:
+            self.succession.append(tuple(leader.identity for leader in self.committee))
+        return self.succession[0]
 
     def view_timeout_us(self, view: int, params: Params) -> int:
         """R1: T_view, doubled from view to view."""

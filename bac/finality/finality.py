@@ -178,7 +178,8 @@ class Finality:
         self._advance()
         self.term.vote()
         self._advance()
-        self.term.open()
+        if self.term.voter.view:
+            self.term.open()
         return self.site.out.take()
 
     def _set_repeat(self, now: Micros) -> None:

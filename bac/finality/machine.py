@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from typing import Protocol as Interface
 
-from bac.types import Hash, Height, Micros, NodeId
+from bac.proofs.electorate import Electorate
+from bac.types import Hash, Height, Micros, NodeId, Units
 from bac.wire.block import Elector, Leader
 from bac.wire.header import ShardSummary
+from bac.wire.votes import Certificate
 
 State: TypeAlias = Any
 """A state of the machine, immutable; known by its root."""
@@ -31,7 +33,8 @@ class Place:
         time_us: block time.
         parent: hash of the parent's header.
         committee: of the epoch, in the order of succession.
-        voters: (identity, units) of all who signed the certificates in the body.
+        electorate: of the epoch.
+        certificate: the highest good one in the body, if there is any.
     """
 
     epoch: int
@@ -40,7 +43,13 @@ class Place:
     time_us: Micros
     parent: Hash
     committee: tuple[Leader, ...]
-    voters: tuple[tuple[NodeId, int], ...]
+    electorate: Electorate
+    certificate: Certificate | None
+
+    def voters(self) -> tuple[tuple[NodeId, Units], ...]:
+        """Identity and units of all who signed the certificate."""
+        signers = None if self.certificate is None else self.electorate.signers(self.certificate.signers)
+        return tuple((signer.identity, signer.units) for signer in signers or ())
 
 
 @dataclass(frozen=True, slots=True)

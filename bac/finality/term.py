@@ -59,6 +59,7 @@ class Term(ABC):
         self.is_replaying = False
         self._fresh: list[Link] = []
         self._unlinked: list[Link] = []
+        self._end: Link | None = None
         self.electors = tuple(member.identity for member in epoch.electorate.members)
 
     # ------------------------------------------------------------ headers
@@ -255,6 +256,7 @@ class Term(ABC):
             return  # more than a third of the units are dishonest: what was confirmed stays, the evidence is out
         grew = self.height < self._height_of(confirmed)
         self.confirmed, self.carrier = confirmed, carrier
+        self._end = confirmed.closed
         if not self.is_replaying and grew and self.voter.view == 0:
             self.start_timer()
         self.commit()
@@ -316,14 +318,15 @@ class Term(ABC):
 
     def ended(self) -> Link | None:
         """E5: the last block of the epoch, if the proof of it is held."""
-        return self.confirmed.closed
+        return self._end
 
     # ------------------------------------------------------------ acknowledging
 
     def vote(self) -> None:
         """V3: acknowledges the highest of the headers that have become valid, if it may."""
-        fresh, self._fresh = self._fresh, []
-        self._vote_among(fresh)
+        if self._fresh:
+            fresh, self._fresh = self._fresh, []
+            self._vote_among(fresh)
 
     def vote_again(self) -> None:
         """As `vote`, among all headers: the clock has moved on."""
@@ -364,7 +367,8 @@ class Term(ABC):
         certificate = self.tallies.add(acknowledgement, sender)
         block_hash = acknowledgement.ballot.header_hash
         link = self.tree.get(block_hash)
-        self.accuse(*self.watch.acknowledgement(acknowledgement, self.tallies, self.tree))
+        for evidence in self.watch.acknowledgement(acknowledgement, self.tallies, self.tree):
+            self.accuse(evidence)
         if certificate is None:
             if link is None and acknowledgement.ballot.view >= self.voter.view:
                 self.pulls.want_header(block_hash, None if sender == self.site.me else sender)

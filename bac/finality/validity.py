@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from bac.errors import Code, Rejected
@@ -24,7 +25,7 @@ from bac.intake import Intake
 from bac.params import Params
 from bac.proofs.certificate import Scope, verify_certificate
 from bac.proofs.merkle import compute_root
-from bac.types import Height, Micros, NodeId
+from bac.types import Hash, Height, Micros, NodeId
 from bac.wire.block import Body, Envelope
 from bac.wire.codec import PROTOCOL_VERSION, encode
 from bac.wire.evidence import AnyEvidence
@@ -55,6 +56,12 @@ class Derived:
     successors: Successors | None = None
     certificates: tuple[Certificate, ...] = ()
     new_view: NewView | None = None
+
+
+@lru_cache(maxsize=64)
+def root_of(items: tuple[bytes, ...]) -> Hash:
+    """The Merkle root of items, remembered for a while: asked for when a body comes, and when it is judged."""
+    return compute_root(items)
 
 
 def tag_at(item: bytes) -> int:
@@ -235,12 +242,11 @@ class Validity:
         return certificate
 
     def _is_ancestor(self, link: Link, rank: Rank) -> bool:
-        return any(each.rank == rank for each in link.path() if each.parent is not None)
+        return any(each.hash == rank.hash and each.rank == rank for each in link.path() if each.parent is not None)
 
     def _execute(
         self, parent: Link, view: int, time_us: Micros, items: tuple[bytes, ...], certificates: tuple[Certificate, ...]
     ) -> Any:
-        signers = self._epoch.electorate.signers(certificates[-1].signers) if certificates else ()
         place = Place(
             epoch=self._epoch.number,
             view=view,
@@ -248,7 +254,8 @@ class Validity:
             time_us=time_us,
             parent=parent.hash,
             committee=self._epoch.committee,
-            voters=tuple((signer.identity, signer.units) for signer in signers or ()),
+            electorate=self._epoch.electorate,
+            certificate=certificates[-1] if certificates else None,
         )
         return self._machine.execute(parent.state, place, items)
 
@@ -274,8 +281,8 @@ class Validity:
             parent=parent.hash,
             round=round_,
             time_us=time_us,
-            transaction_root=compute_root(items),
-            evidence_root=compute_root([item for item in items if is_evidence(item)]),
+            transaction_root=root_of(items),
+            evidence_root=root_of(tuple(item for item in items if is_evidence(item))),
             state_root=self._machine.root(state),
             committee_hash=self._committee_hash,
             electorate_root=self._epoch.electorate.root,
@@ -291,7 +298,7 @@ def can_close(link: Link) -> bool:
 
 def fits(header: Header, body: Body) -> bool:
     """Whether `body` is the one that `header` commits to."""
-    return compute_root(body.items) == header.transaction_root
+    return root_of(body.items) == header.transaction_root
 
 
 def apply(link: Link, derived: Derived | None) -> None:

@@ -113,6 +113,8 @@ def double(
 ) -> DoubleAcknowledgement | None:
     """Evidence that two acknowledged headers of one view are not on one chain; None if they are, or it is not known."""
     (low, first), (high, second) = sorted((one, other), key=lambda pair: (pair[0].header.height, pair[0].hash))
+    if low is high or low is high.parent:
+        return None
     path = [link for link in high.path() if link.header.height >= low.header.height]
     if path[-1].header.height != low.header.height or path[-1] is low:
         return None

@@ -39,12 +39,13 @@ from bac.sim.attacks_basic import Traitor, draw_deeds
 from bac.sim.facts import Committed
 from bac.sim.memo import Memo
 from bac.sim.oracle import BlockFacts
+from bac.sim.shared import SharedElectorate, SharedSuite
 from bac.sim.world import World
 from bac.types import Hash, Micros, NodeId, Units
 from bac.wire.block import ConfirmationProof, Elector, Envelope, Leader
 from bac.wire.codec import decode, encode
 from bac.wire.header import header_hash
-from bac.wire.registry import decode_item, decode_message, tag_of
+from bac.wire.registry import decode_message, tag_of
 from bac.wire.transactions import (
     DecodedTransaction,
     SignedTransaction,
@@ -200,7 +201,7 @@ class BasicOracle:
         header = block.header
         place = Place(
             header.epoch, header.view, header.height, header.time_us, header.parent, state.epoch.committee,
-            self._voters(state.epoch, block),
+            state.epoch.electorate, _certificate(block),
         )  # fmt: skip
         post = self._machine.execute(state.post, place, block.body.items)
         epoch = state.epoch
@@ -213,15 +214,6 @@ class BasicOracle:
             )
             self._begin(epoch)
         return Known(post, epoch), post.ledger.root
-
-    def _voters(self, epoch: Epoch, block: Block) -> tuple[tuple[NodeId, int], ...]:
-        for item in block.body.items:
-            if tag_at(item) == _CERTIFICATE_TAG and block.header.view == 0:
-                certificate = decode_item(item)
-                if rank_of(certificate) == block.header.justify:
-                    signers = epoch.electorate.signers(certificate.signers) or ()
-                    return tuple((signer.identity, signer.units) for signer in signers)
-        return ()
 
     def imbalance(self, states: Mapping[int, Known]) -> str | None:
         """As the oracle's: the whole state recounted."""
@@ -268,6 +260,16 @@ class BasicOracle:
         return transaction.id
 
 
+def _certificate(block: Block) -> Certificate | None:
+    """The certificate in a body that the header names."""
+    for item in block.body.items:
+        if tag_at(item) == _CERTIFICATE_TAG and block.header.view == 0:
+            certificate = decode(Certificate, item)
+            if rank_of(certificate) == block.header.justify:
+                return certificate
+    return None
+
+
 def _new_view(block: Block) -> NewView | None:
     if not block.body.items or tag_at(block.body.items[0]) != _NEW_VIEW_TAG:
         return None
@@ -285,7 +287,8 @@ class BasicTrial:
         scheme = suggest_scheme(len(world.units), self.params)
         self.suite = StandIn(seeds.digest(world.seed, "stand-in"), scheme.suite_name)
         self._meter = Meter()
-        self._metered = Metered(self.suite, self._meter)
+        self._metered: Any = Metered(self.suite, self._meter) if memo is None else SharedSuite(self.suite)
+        kind = self.NODE.ELECTORATE if memo is None else SharedElectorate
         self._secrets = [
             NodeSecrets.from_root(seeds.digest(world.seed, "key", node)) for node in range(len(world.units))
         ]
@@ -299,12 +302,13 @@ class BasicTrial:
         }
         draw = self.make_draw(world, keys)
         shard = self.genesis_block.shards[0]
-        self.ground = lay(self.genesis_block, shard, self.params, draw, self.NODE.ELECTORATE, memo)
+        self.ground = lay(self.genesis_block, shard, self.params, draw, kind, memo)
         self._deeds = self.make_deeds(world)
         self._nonces = [0] * len(world.units)
         self.codec = Codec()
         self.oracle = self.ORACLE(self)
-        self.name = f"basic BAC; {self.suite.name}, costs charged"
+        costs = "costs charged" if memo is None else "each answer computed once for all, no costs"
+        self.name = f"basic BAC; {self.suite.name}, {costs}"
 
     def make_deeds(self, world: World) -> Mapping[int, frozenset[str]]:
         """What attackers do, by node."""

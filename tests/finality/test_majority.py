@@ -33,6 +33,7 @@ class MajorityTrial(BasicTrial):
     """Four of seven forge, acknowledge everything and hide it; one of them leads. Nobody is ever let go."""
 
     ORACLE = FixedOracle
+    DISHONEST: tuple[int, ...] = DISHONEST
 
     def make_deeds(self, world: World) -> Mapping[int, frozenset[str]]:
         return {node: frozenset({"equivocate", "acknowledge-all", "hide"}) for node in DISHONEST}
@@ -40,7 +41,7 @@ class MajorityTrial(BasicTrial):
     def make_draw(self, world: World, keys: Mapping[NodeId, Sequence[bytes]]) -> Any:
         def draw(state: State, epoch: int, seed: Hash, culprits: tuple[NodeId, ...]) -> Draw:
             electors = tuple(Elector(each, keys[each][0], Units(UNIT)) for each in self.ids)
-            primary = self.ids[DISHONEST[(epoch + 1) % len(DISHONEST)]]
+            primary = self.ids[self.DISHONEST[(epoch + 1) % len(self.DISHONEST)]]
             others = [each for each in self.ids if each != primary][:3]
             committee = (Leader(primary, CAPTURED_WEIGHT), *(Leader(each, 1) for each in others))
             return Draw(electors, committee, next_seed(seed))

@@ -24,7 +24,7 @@ from bac.ledger.receipts import Receipt
 from bac.ledger.snapshot import Chunk, Restoration, cut_chunk
 from bac.ledger.state import State
 from bac.params import Params
-from bac.types import Hash, NodeId, Units
+from bac.types import Hash, NodeId
 from bac.wire.codec import decode, encode
 from bac.wire.registry import decode_item, tag_of
 from bac.wire.transactions import SignedTransaction, VerifiedTransaction
@@ -109,7 +109,8 @@ class LedgerMachine:
         if self._ground.remember is None:
             post, receipts = self._execute(parent, place, items)
         else:
-            where = repr((place, parent.epoch, parent.culprits)).encode() + b"".join(items)
+            where = f"{place.epoch} {place.view} {place.height} {place.time_us} {parent.culprits}".encode()
+            where += place.parent + b"".join(items)
             post, receipts = self._ground.remember(
                 parent.ledger.root, where, lambda: self._execute(parent, place, items)
             )
@@ -169,6 +170,5 @@ class LedgerMachine:
 def _roles(place: Place) -> Roles:
     if place.view > 0:
         return Roles()
-    voters = tuple((identity, Units(units)) for identity, units in place.voters)
     primary, *others = place.committee
-    return Roles(primary.identity, tuple((leader.identity, leader.weight) for leader in others), voters)
+    return Roles(primary.identity, tuple((leader.identity, leader.weight) for leader in others), place.voters())
