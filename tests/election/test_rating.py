@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import random
 from fractions import Fraction
 from pathlib import Path
@@ -73,6 +74,18 @@ def test_a_pair_never_weighs_more_than_its_cases() -> None:
     assert sum(long_friends.testimony[A, B, False]) <= PARAMS.pair_cases << 16
     many_partners = after(*[[trade(GOOD, bytes([i]) * 32, B, metered=True) for i in range(20)]] * 20)
     assert expected(many_partners, B) > expected(long_friends, B)
+    both = after(*[[trade(GOOD)], [trade(GOOD, metered=True)]] * 400)
+    assert [sum(both.testimony[A, B, metered]) <= PARAMS.pair_cases << 16 for metered in (False, True)] == [True, True]
+
+
+@pytest.mark.parametrize(("friends", "percent"), [((A, B), 90), ((A, B, C), 96)])
+def test_a_circle_of_friends_praises_itself_up_to_a_bound(friends: tuple[bytes, ...], percent: int) -> None:
+    """EL-91, EL-95: the bound is in the record: no case of theirs is metered, and no pair weighs more than 16."""
+    pairs = list(itertools.combinations(friends, 2))
+    circle = after(*[[trade(GOOD, *pair, stars=(5, 5), label=i) for i, pair in enumerate(pairs)]] * 100)
+    for friend in friends:
+        assert percent - 1 < 100 * expected(circle, friend) < percent + 1
+    assert not any(metered for _, _, metered in circle.testimony)
 
 
 def test_metered_first_then_the_gravest() -> None:
