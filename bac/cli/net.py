@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -12,25 +12,29 @@ from bac.cli.errors import CommandFailed
 from bac.cli.looks import look_at
 from bac.cli.noun import noun
 from bac.cli.output import Answer, AsJson, Format, Output, Row, say
+from bac.cli.passphrase import PassphraseFile, passphrase
 from bac.cli.place import HERE, open_network
 from bac.cli.screen import Look, NodeLine
 from bac.cli.times import SECOND, now, parse_duration
 from bac.node import processes
-from bac.node.authority import Register
-from bac.node.network import FILE, Network
+from bac.node.authority import DAY, Authority
+from bac.node.keyfile import RANDOM
+from bac.node.network import FILE, Network, new_passphrase
 from bac.node.network import init as make
 from bac.node.processes import NotRunning
 from bac.params import PRESETS
+from bac.types import Micros
 
 app = noun("Make, start and stop a network in a directory.")
 
 READY: Final = "30s"
+AUTHORITY_LIFE: Final = 3650 * DAY
 Timeout = Annotated[str, typer.Option("--timeout", help="How long to wait: 30s.")]
 Nodes = Annotated[int, typer.Option("--nodes", min=1, help="How many nodes.")]
 Spares = Annotated[int, typer.Option("--spares", min=0, help="More members that `bac node add` can start later.")]
 Preset = Annotated[str, typer.Option("--preset", help=f"Parameters: {' or '.join(PRESETS)}.")]
 Engine = Annotated[str, typer.Option("--engine", help="Protocol.")]
-Ca = Annotated[Path | None, typer.Option("--ca", help="Obey the orders of this authority (`bac ca init`).")]
+Ca = Annotated[Path | None, typer.Option("--ca", help="Its authority (`bac ca init`); default a new one in DIR/ca.")]
 Directory = Annotated[Path, typer.Argument(envvar="BAC_NET", help="Directory of the network.")]
 
 
@@ -42,7 +46,7 @@ class Made(Row, frozen=True):
     nodes: int
     spares: int
     params: str
-    authority: str | None
+    authority: str
 
 
 class State(Row, frozen=True):
@@ -74,29 +78,34 @@ def init_(
     preset: Preset = "default",
     engine: Engine = "basic-bac",
     ca: Ca = None,
+    passphrase_file: PassphraseFile = None,
     output: Output = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """Make a network: keys, genesis, net.toml. Nothing runs yet."""
-    network, options = _make(directory, nodes, spares, preset, engine, ca)
+    """Make a network: keys, credentials, genesis, net.toml. Nothing runs yet."""
+    opened = None if ca is None else Authority.open(ca, passphrase(passphrase_file, str(ca / "ca.key")))
+    network, authority = _make(directory, nodes, spares, preset, engine, opened)
     row = Made(
         directory=str(network.path), engine=network.engine_name, nodes=nodes, spares=spares,
-        params=preset, authority=options.get("authority"),
+        params=preset, authority=authority.ordering.public.hex(),
     )  # fmt: skip
     INIT.show(row, output, as_json)
 
 
 def _make(
-    directory: Path, nodes: int, spares: int, preset: str, engine: str, ca: Path | None
-) -> tuple[Network, dict[str, Any]]:
+    directory: Path, nodes: int, spares: int, preset: str, engine: str, ca: Authority | None
+) -> tuple[Network, Authority]:
+    """A network of `ca`, or of a new authority in its own directory, whose passphrase is that of the network."""
     if preset not in PRESETS:
         raise CommandFailed("not-found", f"there is no preset {preset}", next_=f"one of: {', '.join(PRESETS)}")
     if (directory / FILE).exists():
         raise FileExistsError(17, "", str(directory / FILE))
-    options: dict[str, Any] = {"params": preset}
-    if ca is not None:
-        options["authority"] = Register.open(ca).authority.public.hex()
-    return make(directory, nodes=nodes, spares=spares, now=now(), engine=engine, options=options), options
+    at = now()
+    if ca is None:
+        secret = new_passphrase(directory)
+        ca = Authority.create(directory / "ca", "bac", secret, at, Micros(at + AUTHORITY_LIFE), RANDOM)
+    options = {"params": preset}
+    return make(directory, nodes=nodes, spares=spares, now=at, engine=engine, options=options, ca=ca), ca
 
 
 @app.command()

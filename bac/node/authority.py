@@ -11,7 +11,7 @@ Sources: RFC 5280; docs/spec/ledger.md LE-16 for the orders.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -150,9 +150,18 @@ class Authority:
         """Certifies what `request` asks for, and keeps a copy.
 
         Raises:
-            IdentityProblem: `ALREADY_ISSUED` (its identity has a credential that is good), `BEYOND_AUTHORITY`.
+            IdentityProblem: `ALREADY_ISSUED` (its identity has a credential that is good), `REVOKED`,
+                `BEYOND_AUTHORITY`.
         """
-        held = [each for each in self.register.issued() if each.identity == request.identity]
+        return self.issue_all([request], now, not_after)[0]
+
+    def issue_all(self, requests: Sequence[Request], now: Micros, not_after: Micros) -> list[Credential]:
+        """As `issue`, for many, of which each has its own identity; the first that is refused ends it."""
+        issued = list(self.register.issued())
+        return [self._issue(each, issued, now, not_after) for each in requests]
+
+    def _issue(self, request: Request, issued: Sequence[Credential], now: Micros, not_after: Micros) -> Credential:
+        held = [each for each in issued if each.identity == request.identity]
         if any(self.register.standing(each, now) in (None, Fault.NOT_YET_VALID) for each in held):
             raise IdentityProblem(Fault.ALREADY_ISSUED, f"{request.name} has a good credential: renew it, or revoke it")
         if any(self.register.is_revoked(each) for each in held):

@@ -188,6 +188,19 @@ def verify(
     Raises:
         IdentityProblem: `STRANGER`, `NOT_YET_VALID`, `EXPIRED`, `BAD_CREDENTIAL`, `BAD_LIST`, `STALE_LIST`, `REVOKED`.
     """
+    verify_form(credential, authority, now)
+    check_list(revoked, authority, Micros(0))
+    if revoked.get_revoked_certificate_by_serial_number(credential.serial) is not None:
+        raise IdentityProblem(Fault.REVOKED, f"the credential of {credential.name} was revoked")
+    check_list(revoked, authority, now)
+
+
+def verify_form(credential: Credential, authority: AuthorityCertificate, now: Micros) -> None:
+    """Judges all but revocation.
+
+    Raises:
+        IdentityProblem: `STRANGER`, `NOT_YET_VALID`, `EXPIRED`, `BAD_CREDENTIAL`.
+    """
     _check_times(credential, authority, now)
     try:
         credential.certificate.verify_directly_issued_by(authority.certificate)
@@ -199,9 +212,6 @@ def verify(
     except VerificationError as error:
         raise IdentityProblem(Fault.BAD_CREDENTIAL, f"refused by the path validation: {error}") from error
     _check_form(credential)
-    check_list(revoked, authority, now)
-    if revoked.get_revoked_certificate_by_serial_number(credential.serial) is not None:
-        raise IdentityProblem(Fault.REVOKED, f"the credential of {credential.name} was revoked")
 
 
 def check_list(revoked: x509.CertificateRevocationList, authority: AuthorityCertificate, now: Micros) -> None:

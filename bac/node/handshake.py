@@ -67,9 +67,11 @@ class NotAdmitted(Exception):
         self.code = code
 
 
-def introduce(hello: Hello, keys: KeyPair, transport_key: bytes, address: str, serial: Micros) -> Introduction:
+def introduce(
+    hello: Hello, keys: KeyPair, transport_key: bytes, address: str, serial: Micros, credential: bytes = b""
+) -> Introduction:
     """A node's own introduction, signed; its identity is its signing key."""
-    plain = Introduction(encode(hello), NodeId(keys.public), transport_key, address, serial, b"", UNSIGNED)
+    plain = Introduction(encode(hello), NodeId(keys.public), transport_key, address, serial, credential, UNSIGNED)
     return replace(plain, signature=keys.sign(_preimage(plain)))
 
 
@@ -120,3 +122,9 @@ class Gate:
             raise NotAdmitted(Code.BAD_SIGNATURE.value)
         self._judge_credential(introduction)
         return introduction
+
+    def judge_again(self, introduction: Introduction) -> None:
+        """What may have changed since an introduction was let in. Raises NotAdmitted."""
+        if self._signing_key(introduction.identity) is None:
+            raise NotAdmitted("stranger")
+        self._judge_credential(introduction)

@@ -3,8 +3,10 @@
     net.toml        engine, options, settings, names and identities of the nodes
     genesis         encoded
     passphrase      opens the key files; random, readable by the owner alone
-    authority.key   the key whose orders the ledger obeys
-    nodes/NAME/     node.key, store.sqlite, introduction (where it listens), control.sock, pid, log.jsonl
+    authority.key   the key whose orders the ledger obeys; or
+    ca/             an authority that issues credentials as well (``bac ca``), here or wherever ``net.toml`` says
+    nodes/NAME/     node.key, node.pem (its credential), store.sqlite, introduction (where it listens), control.sock,
+                    pid, log.jsonl
 
 A node starts with what stands in its own directory, in genesis and in ``net.toml``; where others listen it reads from
 their directories on this machine, or learns from any node that it knows.
@@ -13,6 +15,7 @@ their directories on this machine, or learns from any node that it knows.
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,14 +25,17 @@ from typing import Any, Final
 from nacl.utils import random as random_bytes
 
 from bac.crypto.keys import NodeSecrets
+from bac.node.authority import DAY, Authority
 from bac.node.engine import Engine, Member, find_engine
-from bac.node.identity import identity_of, load_secrets, new_secrets, save_secrets
+from bac.node.identity import identity_of, load_secrets, make_request, new_secrets, read_request, save_secrets
 from bac.node.keyfile import RANDOM, write_file
 from bac.node.settings import Settings
 from bac.types import Micros, NodeId
+from bac.wire.transactions import Kind
 
 FILE: Final = "net.toml"
 NODES_MAX: Final = 1_024
+CREDENTIAL_LIFE: Final = 365 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,11 @@ class Home:
         return self.path / "pid"
 
     @property
+    def credential(self) -> Path:
+        """The node's certificate, where the network has an authority that issues them."""
+        return self.path / "node.pem"
+
+    @property
     def log(self) -> Path:
         """JSON lines."""
         return self.path / "log.jsonl"
@@ -71,6 +82,7 @@ class Network:
         settings: of every node.
         homes: the nodes by name, in the order of ``net.toml``.
         spares: names of members that do not run until they are added.
+        ca: directory of the authority whose credentials nodes must show; None: membership alone counts.
     """
 
     path: Path
@@ -78,6 +90,7 @@ class Network:
     settings: Settings
     homes: Mapping[str, Home]
     spares: tuple[str, ...] = field(default=())
+    ca: Path | None = None
 
     @property
     def engine(self) -> Engine:
@@ -121,7 +134,8 @@ def load(path: Path) -> Network:
             for each in table["node"]
         }
         spares = tuple(each["name"] for each in table["node"] if each.get("spare", False))
-        return Network(path, table["engine"], Settings.of(table.get("settings", {})), homes, spares)
+        ca = path / table["ca"] if "ca" in table else None
+        return Network(path, table["engine"], Settings.of(table.get("settings", {})), homes, spares, ca)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path / FILE}: {error!r}") from error
 
@@ -135,8 +149,11 @@ def init(
     spares: int = 0,
     options: Mapping[str, Any] | None = None,
     settings: Mapping[str, int | float] | None = None,
+    ca: Authority | None = None,
 ) -> Network:
     """Makes a network of `nodes` nodes, and `spares` more members that can be added later, in a new directory.
+
+    With `ca`, the ledger obeys that authority, every node gets a credential of it, and shows it to the others.
 
     Raises:
         FileExistsError: there is a network already.
@@ -148,20 +165,26 @@ def init(
         raise FileExistsError(f"there is a network in {path}")
     Settings.of(settings or {})
     found = find_engine(engine)
-    path.mkdir(parents=True, exist_ok=True)
-    passphrase = random_bytes(32).hex().encode()
-    write_file(path / "passphrase", passphrase, replace=True)
-    authority = new_secrets()
-    save_secrets(path / "authority.key", authority, passphrase, RANDOM, replace=True)
+    passphrase = new_passphrase(path)
+    if ca is None:
+        authority = new_secrets()
+        save_secrets(path / "authority.key", authority, passphrase, RANDOM, replace=True)
+        public = identity_of(authority)
+    else:
+        public = NodeId(ca.register.authority.public)
     names = [f"n{place:02d}" for place in range(nodes + spares)]
     secrets = [new_secrets() for _ in names]
-    filled = {"authority": identity_of(authority).hex(), "time_us": now, **(options or {})}
+    filled = {"authority": public.hex(), "time_us": now, **(options or {})}
     genesis = found.found(secrets, filled)
     for name, secret in zip(names, secrets, strict=True):
         (path / "nodes" / name).mkdir(parents=True, mode=0o700)
         save_secrets(path / "nodes" / name / "node.key", secret, passphrase, RANDOM)
     write_file(path / "genesis", genesis, replace=True, mode=0o644)
-    lines = [f"engine = {json.dumps(engine)}", "", "[options]"]
+    lines = [f"engine = {json.dumps(engine)}"]
+    if ca is not None:
+        _certify(path, ca, dict(zip(names, secrets, strict=True)), now)
+        lines.append(f"ca = {json.dumps(os.path.relpath(ca.register.directory, path))}")
+    lines += ["", "[options]"]
     lines += [f"{name} = {json.dumps(value)}" for name, value in filled.items()]
     lines += ["", "[settings]", *(f"{name} = {json.dumps(value)}" for name, value in (settings or {}).items())]
     for place, (name, secret) in enumerate(zip(names, secrets, strict=True)):
@@ -169,3 +192,19 @@ def init(
         lines += ["spare = true"] if place >= nodes else []
     write_file(path / FILE, ("\n".join(lines) + "\n").encode(), replace=True, mode=0o644)
     return load(path)
+
+
+def new_passphrase(path: Path) -> bytes:
+    """The passphrase of the network in the directory `path`; a random one, where there is none yet."""
+    path.mkdir(parents=True, exist_ok=True)
+    file = path / "passphrase"
+    if not file.exists():
+        write_file(file, random_bytes(32).hex().encode())
+    return file.read_bytes()
+
+
+def _certify(path: Path, ca: Authority, secrets: Mapping[str, NodeSecrets], now: Micros) -> None:
+    """Gives every node its credential."""
+    requests = [read_request(make_request(each, name, Kind.VEHICLE)) for name, each in secrets.items()]
+    for issued in ca.issue_all(requests, now, Micros(min(now + CREDENTIAL_LIFE, ca.register.authority.not_after))):
+        write_file(path / "nodes" / issued.name / "node.pem", issued.pem, mode=0o644)

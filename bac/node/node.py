@@ -20,8 +20,10 @@ from typing import TextIO
 import trio
 
 from bac.crypto.keys import derive
+from bac.node.admission import Admission
 from bac.node.clock import Clock
 from bac.node.control import Control
+from bac.node.credential import parse
 from bac.node.driver import Driver, World
 from bac.node.handshake import Gate, NotAdmitted, introduce
 from bac.node.inbox import Inbox
@@ -38,6 +40,8 @@ from bac.wire.sync import Hello
 
 LOOK_SECONDS = 0.2
 """Between two looks for nodes of this machine that were not there yet."""
+EXPEL_SECONDS = 1.0
+"""Between two looks at who has expired or was revoked."""
 
 
 async def run_node(network: Network, home: Home, out: TextIO, via: str | None = None) -> None:
@@ -61,7 +65,8 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
         protocol = member.construct(Random(int.from_bytes(os.urandom(16), "big")), store.log, store)
         keys_of = member.signing_keys
         gate = Gate(
-            member.network, member.params_digest, member.suite, lambda each: keys_of(protocol).get(each)
+            member.network, member.params_digest, member.suite, lambda each: keys_of(protocol).get(each),
+            Admission(network.path if network.ca is None else network.ca, clock),
         )  # fmt: skip
         transport = Libp2pTransport(derive(secrets.signing, "transport"))
         inbox = Inbox(settings.queue_bytes, settings.queue_frames, settings.pool_transactions)
@@ -72,7 +77,8 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
 
         async with transport.listen(accept):
             hello = Hello(PROTOCOL_VERSION, member.network, member.params_digest, member.shard)
-            own = introduce(hello, member.keys, transport.key, transport.address, clock.now())
+            credential = parse(home.credential.read_bytes()).der if home.credential.exists() else b""
+            own = introduce(hello, member.keys, transport.key, transport.address, clock.now(), credential)
             peers = Peers(own, gate, transport, inbox, clock, settings, log, _lookup(network, via))
             cell.append(peers)
             with ThreadPoolExecutor(1) as threads, trio.CancelScope() as scope:
@@ -87,6 +93,7 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
                     nursery.start_soon(_stop_on_signal, scope.cancel)
                     nursery.start_soon(_look_around, network, home, peers, via)
                     nursery.start_soon(peers.run)
+                    nursery.start_soon(_expel, peers)
                     nursery.start_soon(control.run, home.path)
                     write_file(home.introduction, encode(own), replace=True, mode=0o644)
                     await Driver(member, protocol, world, settings.batch_inputs).run()
@@ -94,6 +101,13 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
             out.flush()
             # The transport's own end waits a tenth of a second per connection; everything is durable: let the kernel.
             os._exit(0)
+
+
+async def _expel(peers: Peers) -> None:
+    """Looks again, every second, at who may be connected."""
+    while True:
+        await trio.sleep(EXPEL_SECONDS)
+        peers.expel()
 
 
 @contextmanager

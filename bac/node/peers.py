@@ -114,6 +114,20 @@ class Peers:
                 self._queue(other, news)
         return peer
 
+    def expel(self) -> None:
+        """Ends the connections of peers that are no members any more, expired, or revoked; none is begun anew."""
+        for peer in self.known.values():
+            try:
+                self._gate.judge_again(peer.introduction)
+            except NotAdmitted as refusal:
+                if peer.is_connected or peer.inbound is not None:
+                    self._log("expelled", peer=peer.identity.hex()[:16], reason=refusal.code)
+                    self.tally[f"expelled: {refusal.code}"] += 1
+                peer.banned_until = trio.current_time() + self._settings.ban
+                for scope in (peer.inbound, peer.outbound):
+                    if scope is not None:
+                        scope.cancel()
+
     def _learn_all(self, data: bytes) -> None:
         try:
             book = decode(Book, data)
