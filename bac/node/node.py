@@ -99,6 +99,7 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
                     await Driver(member, protocol, world, settings.batch_inputs).run()
             log("stopped", commits=store.commit_number, tally=dict(world.tally + peers.tally))
             out.flush()
+            store.close()
             # The transport's own end waits a tenth of a second per connection; everything is durable: let the kernel.
             os._exit(0)
 
