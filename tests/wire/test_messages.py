@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 import pytest
 
-from bac.errors import Rejected
+from bac.errors import Code, Rejected
 from bac.genesis import Genesis
 from bac.types import Height, Units
 from bac.wire import block, claims, event, evidence, header, sync, transfer, votes
@@ -200,3 +201,15 @@ def test_the_specification_lists_every_message() -> None:
         [str(tag), kind.__name__, str(kind.CAP), "yes" if tag in ITEMS else "", ", ".join(kind.__struct_fields__)]
         for tag, kind in kinds
     ]
+
+
+def test_every_code_is_written_down() -> None:
+    """WI-39: a code that is renamed, or new, or gone, is one that a client does not know."""
+    folder = Path(__file__).parent.parent.parent / "docs" / "spec"
+    wire, ledger = ((folder / name).read_text() for name in ("wire.md", "ledger.md"))
+    own = set(re.findall(r"`([a-z-]+)`", wire.partition("**WI-39**")[2].partition("LE-13")[0]))
+    theirs = set(re.findall(r"`([a-z-]+)`", ledger.partition("**LE-13**")[2].partition("**LE-14**")[0]))
+    clients = set(re.findall(r"`([a-z-]+)`", ledger.partition("**LE-28**")[2].partition("## Figures")[0]))
+    codes = {code.value for code in Code}
+    assert own <= codes
+    assert codes == own | {word for word in theirs | clients if "-" in word or word in {"expired", "unfunded"}}
