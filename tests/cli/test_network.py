@@ -16,7 +16,7 @@ import pytest
 
 from bac.cli.times import now
 from bac.node import processes
-from bac.node.network import init
+from bac.node.network import Network, init, load
 from tests.cli.console import Console, Ran
 from tests.cli.test_terminal import terminal
 
@@ -186,6 +186,7 @@ def test_before_there_is_a_network_each_verb_says_so(console: Console) -> None:
 def test_a_network_is_made_once(console: Console) -> None:
     public = console.data("ca", "init")["authority_key"]
     made = console.data("net", "init", "--preset", "minimal", "--spares", "1", "--ca", "ca")
+    assert len(console.data("ca", "list")) == 5, "every node has a credential"
     assert (made["nodes"], made["spares"], made["engine"], made["authority"]) == (4, 1, "basic-bac", public)
     ran = console("net", "init", "--json")
     assert (ran.status, ran.error["code"]) == (2, "exists")
@@ -199,6 +200,30 @@ def test_a_network_is_made_once(console: Console) -> None:
     (issued,) = console.data("ca", "issue", "ev1.csr", "--genesis", "net/genesis")
     made = console.data("tx", "new", "--as", "n00", "--nonce", "0", "--order", issued["order_file"])
     assert (made["operation"], made["is_good"]) == ("order: admit", True)
+
+
+def test_a_revoked_node_is_expelled_and_kept_out(console: Console) -> None:
+    console.data("net", "init", "--preset", "minimal")
+    network = load(Path("net"))
+    at_the_ca = ("--ca", "net/ca", "--passphrase-file", "net/passphrase")
+    try:
+        assert console.data("up", "--timeout", "60s")["running"] == 4
+        assert {row["standing"] for row in console.data("ca", "list", "--ca", "net/ca")} == {"valid"}
+        assert console.data("ca", "revoke", "n03", *at_the_ca)["revoked"] == 1
+        until(lambda: [row["peers"] for row in console.data("node", "list")] == [2, 2, 2, 0])
+        console.data("node", "kill", "n03")
+        console.data("node", "start", "n03")
+        until(lambda: tally(network, "n00").get("not admitted: revoked", 0) > 0)
+        assert tally(network, "n00")["expelled: revoked"] >= 1
+        assert [row["peers"] for row in console.data("node", "list")] == [2, 2, 2, 0]
+    finally:
+        processes.down(network)
+
+
+def tally(network: Network, name: str) -> dict[str, int]:
+    """What a node has counted."""
+    (status,) = processes.status(network, [name])
+    return {} if status.report is None else dict(status.report["tally"])
 
 
 def test_up_and_down_leave_no_process_and_may_be_said_twice(console: Console) -> None:
