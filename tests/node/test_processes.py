@@ -26,8 +26,9 @@ def test_a_client_is_answered_final_rejected_or_unknown(tmp_path: Path) -> None:
         (final,) = made.wait_final("n03", [identity])
         member = made.net.member(made.net.home("n03"))
         assert final.is_proven(member)
+        forged = final.proof[:-1] + bytes((final.proof[-1] ^ 1,))
         assert not Final(bytes(32), "", final.commit, final.block, final.proof).is_proven(member)
-        assert not Final(identity, "", final.commit, final.block, final.proof[:-1] + b"\0").is_proven(member)
+        assert not Final(identity, "", final.commit, final.block, forged).is_proven(member)
 
         later = made.payer.transfer(made.payer.keys.public, fee=20_000)
         made.payer.nonce -= 1
@@ -37,6 +38,11 @@ def test_a_client_is_answered_final_rejected_or_unknown(tmp_path: Path) -> None:
         assert client.final(id_of(later)) is None, "unknown: it may still happen"
         with pytest.raises(TimedOut):
             client.wait(id_of(later), 0.1)
+
+        too_much = made.payer.transfer(made.net.home("n00").identity, amount=10**15)
+        (receipt,) = client.submit([too_much])
+        (refused,) = made.wait_final("n02", [receipt.id])
+        assert refused.code == "insufficient-balance", "final, and without effect"
 
         with made.client("n01") as follower:
             notices = follower.follow(1, with_blocks=True)
