@@ -42,6 +42,7 @@ FOREVER: Final = Micros(2**60)
 FEE: Final = 20_000
 AGAIN_MAX: Final = 64
 PATIENCE: Final = 30.0
+SUSTAINED: Final = 0.9
 _CLOCK: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -217,6 +218,17 @@ class _Load:
                 self.latencies.append(now - self._sent[each][0])
 
 
+def most(made: Network, asked: float, seconds: float) -> Load:
+    """The load at the highest of some lower rates that the network keeps up with, else at the lowest."""
+    load = None
+    for share in (0.7, 0.5, 0.35, 0.25, 0.15):
+        load = under_load(made, share * asked, seconds)
+        if load.rate >= SUSTAINED * share * asked:
+            break
+    assert load is not None, "there are rates to try"
+    return load
+
+
 def idle_share(made: Network, seconds: float) -> float:
     """Share of one core that a node uses while nothing is asked of it, in %."""
     before = cpu_of(made)
@@ -232,13 +244,15 @@ def run() -> tuple[dict[str, Setting], list[Result]]:
         with running(nodes) as made:
             idle = idle_share(made, 10)
             full = under_load(made, asked, seconds)
-            half = under_load(made, min(asked, full.rate) / 2, min(seconds, 20))
+            sustained = full if full.rate >= SUSTAINED * asked else most(made, asked, min(seconds, 20))
+            half = under_load(made, sustained.rate / 2, min(seconds, 20))
             light = under_load(made, 10, 10)
         name = f"{nodes} EVs: "
         results += [
             at_most(name + "idle, of a core per node", idle, "%", 2),
-            at_least(name + "confirmed", full.rate, "tx/s", asked),
-            Result(name + "CPU of all nodes per transaction", 1000 * full.cpu / max(1, full.confirmed), "ms"),
+            at_least(name + f"confirmed, {asked} offered", full.rate, "tx/s", asked),
+            Result(name + "most that is confirmed as fast as it is offered", sustained.rate, "tx/s"),
+            Result(name + "CPU of all nodes per transaction", 1000 * sustained.cpu / max(1, sustained.confirmed), "ms"),
             at_most(name + "lost", full.lost + half.lost + light.lost, "tx", 0),
             Result(name + "refused as too many, submitted again", full.busy + half.busy + light.busy, "tx"),
             at_most(name + "confirmed twice", full.doubled + half.doubled + light.doubled, "tx", 0),
