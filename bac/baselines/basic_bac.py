@@ -44,7 +44,7 @@ from bac.types import Micros, NodeId
 from bac.wire.block import Body, ConfirmationProof, Envelope, LeaderSignature
 from bac.wire.codec import encode
 from bac.wire.evidence import Evidence
-from bac.wire.header import Kind, Rank
+from bac.wire.header import Header, Kind, Rank
 from bac.wire.registry import tag_of
 from bac.wire.sync import TransactionBatch
 from bac.wire.transactions import SignedTransaction, VerifiedTransaction
@@ -269,14 +269,22 @@ class BasicBac:
             self._site.intake.leader_signature(block_hash, each)
         proposal = self._proposals.get(block_hash)
         if proposal is None:
-            if not (envelope.signatures and self._proposals.has_room(envelope.header)):
+            proposer = envelope.signatures[0].leader if envelope.signatures else None
+            if (
+                proposer is None
+                or not self._is_near(envelope.header)
+                or not self._proposals.has_room(envelope.header, proposer)
+            ):
                 return
-            if not term.tree.has_room(envelope.header, block_hash):
-                return
-            proposal = self._proposals.add(term.propose(envelope.header, block_hash, sender))
+            proposal = self._proposals.add(term.propose(envelope.header, block_hash, sender), proposer)
         term.accuse(*term.watch.headers(envelope))
         for each in envelope.signatures:
             proposal.signatures.setdefault(each.leader, each)
+
+    def _is_near(self, header: Header) -> bool:
+        """Whether a block of this height can be due: not above the backlog."""
+        above = header.height - self.finality.term.height
+        return 0 < above <= self._params.max_unconfirmed_blocks + 1
 
     def _sign_proposals(self) -> None:
         """BB-2: signs what is valid, one header per height; durable before it is sent."""
@@ -354,7 +362,7 @@ class BasicBac:
         link = term.propose(derived.header, header_hash(derived.header), None)
         link.body = Body(items)
         link.draft = derived
-        proposal = self._proposals.get(link.hash) or self._proposals.add(link)
+        proposal = self._proposals.get(link.hash) or self._proposals.add(link, self._site.me)
         envelope = Envelope(link.header, (self._sign(proposal),), None, self._boundary_proof(link))
         term.push(term.epoch.leaders(), envelope, link.body)
         self._progress_us = now

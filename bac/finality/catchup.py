@@ -37,7 +37,7 @@ class Pulls:
         self._site = site
         self._tree = tree
         self._bodies: dict[Hash, Assembly] = {}
-        self._headers: dict[Hash, None] = {}
+        self._headers: dict[Hash, bool] = {}
         self._early: dict[NodeId, BodyChunk] = {}
         self._due: dict[Hash, NodeId | None] = {}
         self._restoring: Restoring | None = None
@@ -46,7 +46,7 @@ class Pulls:
 
     def want_body(self, link: Link, source: NodeId | None, now: Micros) -> None:
         """Asks for the body of a header, which `source` should have, unless it is pushed within T_publish."""
-        if link.hash in self._bodies or link.hash in self._due or len(self._bodies) + len(self._due) >= WANTED_MAX:
+        if link.hash in self._bodies or link.hash in self._due or not self._make_room(is_sure=link.is_backed):
             return
         self._due[link.hash] = source
         self._site.out.add(SetTimer(PULL_TIMER, Micros(now + self._site.params.publish_us)))
@@ -70,11 +70,31 @@ class Pulls:
             return self._site.random.choice(others)
         return self._site.some(1)[0]
 
-    def want_header(self, block_hash: Hash, source: NodeId | None) -> None:
-        """Asks for a header and its ancestors in this epoch."""
-        if block_hash in self._headers or len(self._headers) >= WANTED_MAX:
+    def _make_room(self, *, is_sure: bool) -> bool:
+        """Whether one more body may be sought; what a quorum vouches for takes the place of what it does not."""
+        if len(self._bodies) + len(self._due) < WANTED_MAX:
+            return True
+        for block_hash in list(self._bodies) if is_sure else ():
+            link = self._tree.get(block_hash)
+            if link is None or not link.is_backed:
+                del self._bodies[block_hash]
+                return True
+        return False
+
+    def want_header(self, block_hash: Hash, source: NodeId | None, *, is_sure: bool = False) -> None:
+        """Asks for a header and its ancestors in this epoch.
+
+        What somebody merely claims to exist is asked for twice; what is sure to exist, until it comes.
+        """
+        if block_hash in self._headers:
+            self._headers[block_hash] |= is_sure
             return
-        self._headers[block_hash] = None
+        if len(self._headers) >= WANTED_MAX:
+            doubtful = next((each for each, sure in self._headers.items() if not sure), None)
+            if doubtful is None or not is_sure:
+                return
+            del self._headers[doubtful]
+        self._headers[block_hash] = is_sure
         self._ask_header(block_hash, (source,) if source is not None else self._site.some(ASKED))
 
     def _ask_header(self, block_hash: Hash, sources: Sequence[NodeId]) -> None:
@@ -88,6 +108,8 @@ class Pulls:
         """Asks again, others."""
         for block_hash in list(self._headers):
             self._ask_header(block_hash, self._site.some(ASKED))
+            if not self._headers[block_hash]:
+                del self._headers[block_hash]
         for block_hash in list(self._bodies):
             link = self._tree.get(block_hash)
             if link is None or link.body is not None:

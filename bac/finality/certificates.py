@@ -5,6 +5,7 @@ Source: docs/spec/finality.md V2, V8, V9.
 
 from __future__ import annotations
 
+from bac.errors import Code, Rejected
 from bac.proofs.certificate import Scope, Tally
 from bac.proofs.electorate import Electorate
 from bac.types import NodeId
@@ -12,6 +13,9 @@ from bac.wire.votes import Acknowledgement, Ballot, Certificate
 
 BALLOTS_MAX = 512
 """Most headers of one epoch that one voter's acknowledgements are kept for: honest ones need far fewer."""
+
+VIEWS_MAX = 8
+"""Views of which a voter's last acknowledgements are remembered."""
 
 
 class Tallies:
@@ -23,14 +27,16 @@ class Tallies:
         self._tallies: dict[Ballot, Tally] = {}
         self._certified: set[Ballot] = set()
         self._spent: dict[NodeId, int] = {}
-        self._latest: dict[tuple[int, NodeId], list[Acknowledgement]] = {}
+        self._latest: dict[NodeId, dict[int, list[Acknowledgement]]] = {}
 
     def add(self, acknowledgement: Acknowledgement, source: NodeId) -> Certificate | None:
-        """Counts what the peer `source` sent; the certificate that it completes, once.
+        """Counts what the peer `source` sent, its own; the certificate that it completes, once.
 
         Raises:
-            Rejected: as `Tally.add`; nothing changed.
+            Rejected: as `Tally.add`; `NOT_A_MEMBER` for what bears another's name: nobody can spend another's room.
         """
+        if acknowledgement.voter != source:
+            raise Rejected(Code.NOT_A_MEMBER, "an acknowledgement in another's name", source)
         ballot = acknowledgement.ballot
         if ballot in self._certified:
             return None
@@ -60,15 +66,17 @@ class Tallies:
 
     def by(self, voter: NodeId) -> list[Acknowledgement]:
         """The acknowledgements by `voter` that are remembered, the lowest view first."""
-        found = [self._latest[key] for key in sorted(self._latest) if key[1] == voter]
-        return [each for known in found for each in known]
+        views = self._latest.get(voter, {})
+        return [each for view in sorted(views) for each in views[view]]
 
     def rivals(self, acknowledgement: Acknowledgement) -> tuple[Acknowledgement, ...]:
         """Earlier acknowledgements by the same voter in the same view, of other headers; remembers this one (V9)."""
-        key = (acknowledgement.ballot.view, acknowledgement.voter)
-        known = self._latest.setdefault(key, [])
+        views = self._latest.setdefault(acknowledgement.voter, {})
+        known = views.setdefault(acknowledgement.ballot.view, [])
         others = tuple(each for each in known if each.ballot != acknowledgement.ballot)
         if len(others) == len(known):
             known.append(acknowledgement)
             del known[:-2]
+        if len(views) > VIEWS_MAX:
+            del views[min(views)]
         return others

@@ -139,14 +139,14 @@ class Tree:
             return False
         return block_hash in self.vouchers or self._rivals.get((header.view, header.height), 0) < RIVALS_MAX
 
-    def add(self, header: Header, block_hash: Hash) -> Link:
-        """Takes a header, which is known already or for which there is room."""
+    def add(self, header: Header, block_hash: Hash, *, counts: bool = True) -> Link:
+        """Takes a header, which is known already or for which there is room; whether it takes room from its rivals."""
         known = self.links.get(block_hash)
         if known is not None:
             return known
         link = self.links[block_hash] = Link(header, block_hash)
-        place = (header.view, header.height)
-        self._rivals[place] = self._rivals.get(place, 0) + 1
+        if counts:
+            self._rivals[header.view, header.height] = self._rivals.get((header.view, header.height), 0) + 1
         parent = self.links.get(header.parent)
         if parent is None:
             self._orphans.setdefault(header.parent, []).append(link)

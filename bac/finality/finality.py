@@ -123,11 +123,11 @@ class Finality:
     def _resume(self) -> None:
         tree = self.term.tree
         for block_hash in [each for each in tree.vouchers if tree.get(each) is None]:
-            self.term.pulls.want_header(block_hash, None)
+            self.term.pulls.want_header(block_hash, None, is_sure=True)
         for link in list(tree.links.values()):
             missing = tree.missing_ancestor(link)
             if missing is not None:
-                self.term.pulls.want_header(missing, None)
+                self.term.pulls.want_header(missing, None, is_sure=True)
             self.term.settle(link)
         if tree.root.state is None:
             self.term.pulls.want_state(None)
@@ -224,9 +224,7 @@ class Finality:
             case BoundaryRecord():
                 self._on_record(sender, message)
             case EnvelopeBatch():
-                for envelope in reversed(message.envelopes):
-                    if envelope.header.epoch == self.term.epoch.number:
-                        self._on_envelope(sender, envelope)
+                self._on_envelopes(sender, message)
             case BodyChunk():
                 link = self.term.pulls.on_chunk(sender, message)
                 if link is not None:
@@ -243,6 +241,18 @@ class Finality:
         """R8: a header that is news is forwarded to k peers."""
         if self.term.add_envelope(sender, envelope):
             self.site.out.send(self.site.some(self.site.params.gossip_fanout), envelope)
+
+    def _on_envelopes(self, sender: NodeId, batch: EnvelopeBatch) -> None:
+        """From the lowest up; what is wrong after something good is left out."""
+        for place, envelope in enumerate(reversed(batch.envelopes)):
+            if envelope.header.epoch != self.term.epoch.number:
+                continue
+            try:
+                self._on_envelope(sender, envelope)
+            except Rejected:
+                if place == 0:
+                    raise
+                return
 
     def _got_state(self) -> None:
         state = self.term.tree.root.state

@@ -60,6 +60,7 @@ class Term(ABC):
         self._fresh: list[Link] = []
         self._unlinked: list[Link] = []
         self._end: Link | None = None
+        self._answered: dict[NodeId, Micros] = {}
         self.electors = tuple(member.identity for member in epoch.electorate.members)
 
     # ------------------------------------------------------------ headers
@@ -103,7 +104,7 @@ class Term(ABC):
             self.pulls.take_early(link)
         missing = self.tree.missing_ancestor(link)
         if missing is not None and not self.is_replaying:
-            self.pulls.want_header(missing, sender)
+            self.pulls.want_header(missing, sender, is_sure=link.is_backed or link.is_signed)
         self.settle(link, sender)
         unlinked, self._unlinked = self._unlinked, []
         for carrier in unlinked:
@@ -150,8 +151,8 @@ class Term(ABC):
         return derived
 
     def propose(self, header: Header, block_hash: Hash, sender: NodeId | None) -> Link:
-        """A header that leaders are asked to sign: in the tree, without effect. There must be room."""
-        link = self.tree.add(header, block_hash)
+        """A header that leaders are asked to sign: in the tree, without effect. Its source bounds the number."""
+        link = self.tree.add(header, block_hash, counts=False)
         self.pulls.take_early(link)
         if link.body is None and sender is not None:
             self.pulls.want_body(link, sender, self.now)
@@ -204,7 +205,7 @@ class Term(ABC):
         link = self.tree.certify(certificate)
         if link is None:
             if not self.is_replaying:
-                self.pulls.want_header(block_hash, sender)
+                self.pulls.want_header(block_hash, sender, is_sure=True)
             return
         self.settle(link, sender)
         self._follow(link)
@@ -404,6 +405,14 @@ class Term(ABC):
                 self._follow(link)
 
     # ------------------------------------------------------------ small things
+
+    def may_answer(self, peer: NodeId) -> bool:
+        """Whether a peer gets an answer to what it repeats: four in T_repeat at most."""
+        last = self._answered.get(peer)
+        if last is not None and self.now - last < self.site.params.repeat_us // 4:
+            return False
+        self._answered[peer] = self.now
+        return True
 
     def push(self, to: tuple[NodeId, ...], envelope: Envelope, body: Body) -> None:
         """Sends a header, and its body as far as it fits one chunk."""

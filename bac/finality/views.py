@@ -55,10 +55,9 @@ class Views(Term):
     def on_wish(self, sender: NodeId, wish: Wish) -> None:
         """R2: a wish counts where nothing higher is confirmed; who knows more answers. Raises Rejected."""
         self.site.intake.signed(wish)
-        if wish.confirmed < self.height:
-            proof = self.tip_proof()
-            if proof is not None:
-                self.site.out.send((sender,), proof)
+        proof = self.tip_proof() if wish.confirmed < self.height else None
+        if proof is not None and self.may_answer(sender):
+            self.site.out.send((sender,), proof)
         self.recovery.add_wish(wish)
         self.answer(sender, wish.view)
         self.consider()
@@ -66,7 +65,7 @@ class Views(Term):
     def answer(self, sender: NodeId, view: int) -> None:
         """R4: wishes and states for views whose NV is here are answered with it."""
         highest = self.recovery.highest_new_view()
-        if view <= highest and sender != self.site.me:
+        if view <= highest and self.may_answer(sender):
             self.site.out.send((sender,), self.recovery.new_views[highest])
 
     def consider(self) -> None:

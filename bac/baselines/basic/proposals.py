@@ -17,8 +17,8 @@ from bac.types import Hash, Micros, NodeId
 from bac.wire.block import ConfirmationProof, Envelope, LeaderSignature
 from bac.wire.header import Header
 
-PROPOSALS_MAX = 4
-"""Most proposals of one height that a leader looks at."""
+PROPOSALS_MAX = 2
+"""Most proposals of one height by one leader that a leader looks at."""
 
 
 @dataclass(slots=True)
@@ -46,27 +46,23 @@ class Proposals:
 
     def __init__(self) -> None:
         self._all: dict[Hash, Proposal] = {}
-        self._heights: dict[int, int] = {}
+        self._counts: dict[tuple[int, NodeId], int] = {}
 
     def get(self, block_hash: Hash) -> Proposal | None:
         """The proposal of this header, if known."""
         return self._all.get(block_hash)
 
-    def has_room(self, header: Header) -> bool:
-        """Whether one more of its height may be looked at."""
-        return self._heights.get(header.height, 0) < PROPOSALS_MAX
+    def has_room(self, header: Header, proposer: NodeId) -> bool:
+        """Whether one more of its height by `proposer`, whose signature it bears, may be looked at."""
+        return self._counts.get((header.height, proposer), 0) < PROPOSALS_MAX
 
-    def add(self, link: Link) -> Proposal:
+    def add(self, link: Link, proposer: NodeId) -> Proposal:
         """A new proposal."""
-        self._heights[link.header.height] = self._heights.get(link.header.height, 0) + 1
+        place = (link.header.height, proposer)
+        self._counts[place] = self._counts.get(place, 0) + 1
         proposal = self._all[link.hash] = Proposal(link)
         return proposal
 
     def open(self) -> Iterator[Proposal]:
         """Those that nobody has published yet, in the order in which they came."""
         return (proposal for proposal in list(self._all.values()) if proposal.link.envelope is None)
-
-    def drop_below(self, height: int) -> None:
-        """Forgets what is decided."""
-        for block_hash in [each for each, proposal in self._all.items() if proposal.link.header.height <= height]:
-            del self._all[block_hash]
