@@ -18,8 +18,8 @@ class Params:
         cell_cm: side of the squares in which a summary tells where its members are. Half of the range: smaller told
             little more on the Hamburg trace, larger lost handovers.
         look_ahead_s: instants, in seconds from now, at which links are predicted from positions and velocities. Two
-            vehicles' link counts once per instant in range, so short meetings weigh less. City traffic turns: beyond
-            20 s straight lines told nothing on the Hamburg trace.
+            vehicles' link counts once per instant in range, so short meetings weigh less. City traffic turns: on the
+            Hamburg trace straight lines over 20 s foretold less than over 10 s.
         handover_cost: links times instants that a move must gain beyond what it loses; the hysteresis. 10 is a little
             over three links for the whole look-ahead.
         stray_ratio: a member strays if the square of its distance to its shard's centre is more than so many times that
@@ -42,7 +42,7 @@ class Params:
     min_size: int = 8
     range_cm: int = 30_000
     cell_cm: int = 15_000
-    look_ahead_s: tuple[int, ...] = (0, 10, 20)
+    look_ahead_s: tuple[int, ...] = (0, 5, 10)
     handover_cost: int = 10
     stray_ratio: int = 2
     rounds: int = 2

@@ -125,7 +125,7 @@ def digest_of_a_long_drive() -> str:
     return hashlib.sha256(repr(decided).encode()).hexdigest()
 
 
-DIGEST = "b9ae56d9ed2047ef29644650d60e21f6dc611336034139c6cfdd755b410143c3"
+DIGEST = "85c2d765afbc168eda3fd420d22c5a117ee3f88d176ed710883b87704585f6e1"
 
 
 def test_the_same_on_every_platform_and_with_every_hash_seed() -> None:

@@ -72,10 +72,10 @@ def test_a_summary_needs_a_member() -> None:
 
 
 def test_meeting_traffic_counts_less_than_traffic_alongside() -> None:
-    """SH-14: the reason for the look-ahead. In 10 s two cars at 15 m/s towards each other are 300 m further."""
-    own = report("me", 0, vx_m_s=15)
-    alongside = summarise(1, [report("b", 50, vx_m_s=15)], PARAMS)
-    meeting = summarise(2, [report("c", 50, vx_m_s=-15)], PARAMS)
+    """SH-14: the reason for the look-ahead. In 10 s two cars that meet at 20 m/s each are 400 m further."""
+    own = report("me", 0, vx_m_s=20)
+    alongside = summarise(1, [report("b", 50, vx_m_s=20)], PARAMS)
+    meeting = summarise(2, [report("c", 50, vx_m_s=-20)], PARAMS)
     assert Field([alongside, meeting], PARAMS).links(own) == {1: 3, 2: 2}
 
 
