@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from bac.errors import Code, Rejected
+from bac.errors import Rejected
 
 
 class Exit(IntEnum):
@@ -135,11 +135,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def entry_of(code: str) -> Entry:
     """What the catalogue says about a code; codes of the ledger share one entry."""
     return CATALOGUE.get(code, LEDGER)
-
-
-def all_codes() -> dict[str, Entry]:
-    """Every code that there is."""
-    return {**{code.value: LEDGER for code in Code if code.value not in CATALOGUE}, **CATALOGUE}
 
 
 _BY_NAME: Final = {
