@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SECOND: Final = 1_000_000
 HEAL_US: Final = 20 * SECOND
 SIDE_CM: Final = 200_000
+EDGES_US: Final = (100_000, 1_500_000, 400_000, 1_950_000)
+"""Which timer a delaying attacker stays below: a repetition, or a view of two seconds. Reordering changes worlds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ def draw(seed: int) -> World:
         input_us=random.choice((0, 20, 200)),
         persist_us=random.choice((0, 100, 5_000)),
         attacks=tuple((node, _draw_attacks(random)) for node in dishonest if node not in wiped),
+        edge_us=seeds.generator(seed, "edge").choice(EDGES_US),
         faults=(
             *_draw_machine_faults(random, nodes, wiped),
             *_draw_network_faults(random, nodes, with_regions=positions is not None),

@@ -16,7 +16,7 @@ from bac.sim.links import Links
 from bac.sim.memo import NODES_MIN, Memo
 from bac.sim.report import world_as_data
 from bac.sim.run import run, simulate
-from bac.sim.world import HEAL_US, World, draw
+from bac.sim.world import EDGES_US, HEAL_US, World, draw
 from tests.sim.worlds import world
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +62,8 @@ def test_the_swarm_has_worlds_with_and_without_every_feature() -> None:
         features[kind] = [any(type(fault).__name__ == kind for fault in made.faults) for made in WORLDS]
     for feature, present in features.items():
         assert 15 < sum(present) < 285, feature
+    edges = {made.edge_us for made in WORLDS if any("delay" in names for _, names in made.attacks)}
+    assert edges == set(EDGES_US)
     names = {name for made in WORLDS for _, names in made.attacks for name in names}
     assert len(names) == 8
 
