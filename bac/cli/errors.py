@@ -61,7 +61,6 @@ CATALOGUE: Final[Mapping[str, Entry]] = MappingProxyType(
         "not-running": Entry(Exit.UNREACHABLE, "bac node start NAME"),
         "timeout": Entry(Exit.TIMEOUT, "bac net status shows what it waits for; --timeout gives it longer"),
         "busy": Entry(Exit.UNREACHABLE, "try again in a moment: the node's queue is full"),
-        "rejected": Entry(Exit.REFUSED, "bac wallet balance and bac wallet history show the account"),
         # identity
         "foreign-file": Entry(_KEY, "bac id show FILE says what a file is"),
         "damaged-file": Entry(_KEY, "take it from your copy; a damaged secret cannot be mended"),
