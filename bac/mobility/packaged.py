@@ -52,6 +52,16 @@ def hamburg_ticks(step_us: int = 1_000_000) -> Iterator[tuple[int, list[Fix]]]:
     return on_clock(hamburg_fixes(), step_us, HAMBURG_GAP_US)
 
 
+def hamburg_staying(start_us: int, end_us: int) -> list[str]:
+    """Names of the cars that are there from `start_us` to `end_us`, ascending (a trip has no gaps)."""
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for fix in hamburg_fixes():
+        first.setdefault(fix.vehicle, fix.time_us)
+        last[fix.vehicle] = fix.time_us
+    return sorted(name for name in first if first[name] <= start_us and end_us <= last[name])
+
+
 def hamburg_batteries() -> dict[str, Battery]:
     """The battery of every car of the Hamburg trace, by name."""
     rows = _rows("hamburg_vehicles.csv.gz")
