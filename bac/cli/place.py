@@ -11,14 +11,13 @@ import typer
 from bac.cli.errors import CommandFailed
 from bac.cli.passphrase import passphrase
 from bac.cli.prefixes import choose
-from bac.client import Client, Unreachable
+from bac.client import Client
 from bac.crypto.keys import NodeSecrets
 from bac.errors import Rejected
-from bac.node import keyfile
+from bac.node import keyfile, processes
 from bac.node.engine import Member
 from bac.node.identity import load_secrets
 from bac.node.network import Home, Network, load
-from bac.node.processes import pid_of
 from bac.types import NodeId
 from bac.wire.transactions import decode_transaction
 
@@ -61,19 +60,14 @@ def connect(net: Path, via: str | None) -> Client:
         CommandFailed: `not-found`, there is no such network or node; `unreachable`.
     """
     network = open_network(net)
-    homes = list(network.homes.values()) if via is None else [home_of(network, via)]
-    reason = "no node is running"
-    for home in homes:
-        if pid_of(home) is None:
-            continue
-        try:
-            client = Client(home.path)
-        except Unreachable as error:
-            reason = str(error)
-        else:
-            return client
-    who = f"no node of {net}" if via is None else f"node {homes[0].name} of {net}, which"
-    raise CommandFailed("unreachable", f"{who} answers" if via is None else f"{who} does not answer", reason)
+    names = list(network.homes) if via is None else [home_of(network, via).name]
+    seen = set()
+    for status in processes.status(network, names):
+        if status.report is not None:
+            return Client(network.homes[status.name].path)
+        seen.add("paused" if status.is_paused else "silent" if status.pid is not None else "not running")
+    who = f"no node of {net} answers" if via is None else f"{names[0]} of {net} does not answer"
+    raise CommandFailed("unreachable", who, f"{'they are' if via is None else 'it is'} {' or '.join(sorted(seen))}")
 
 
 def account_of(client: Client, owner: NodeId) -> Account | None:

@@ -126,10 +126,13 @@ def test_a_killed_node_comes_back_with_what_it_had_confirmed(town: Console) -> N
     assert town.data("chain", "show", str(had["commit"]), "--via", "n03")["hash"] == had["hash"]
 
 
-def test_a_paused_node_goes_on(town: Console) -> None:
-    (row,) = town.data("node", "pause", "n02")
+def test_a_paused_node_is_passed_over_and_goes_on(town: Console) -> None:
+    (row,) = town.data("node", "pause", "n00")
     assert row["state"] == "paused"
-    (row,) = town.data("node", "resume", "n02")
+    assert town("chain", "head", "--json").status == 0, "another node answers"
+    ran = town("chain", "head", "--via", "n00", "--json")
+    assert (ran.status, ran.error["cause"]) == (5, "it is paused")
+    (row,) = town.data("node", "resume", "n00")
     assert row["state"] != "paused"
     (row,) = town.data("node", "stop", "n02")
     assert row["state"] == "stopped"
