@@ -5,7 +5,7 @@
     passphrase      opens the key files; random, readable by the owner alone
     authority.key   the key whose orders the ledger obeys; or
     ca/             an authority that issues credentials as well (``bac ca``), here or wherever ``net.toml`` says
-    nodes/NAME/     node.key, node.pem (its credential), store.sqlite, introduction (where it listens), control.sock,
+    nodes/NAME/     node.key, NAME.pem (its credential), store.sqlite, introduction (where it listens), control.sock,
                     pid, log.jsonl
 
 A node starts with what stands in its own directory, in genesis and in ``net.toml``; where others listen it reads from
@@ -64,7 +64,7 @@ class Home:
     @property
     def credential(self) -> Path:
         """The node's certificate, where the network has an authority that issues them."""
-        return self.path / "node.pem"
+        return self.path / f"{self.name}.pem"
 
     @property
     def log(self) -> Path:
@@ -207,4 +207,4 @@ def _certify(path: Path, ca: Authority, secrets: Mapping[str, NodeSecrets], now:
     """Gives every node its credential."""
     requests = [read_request(make_request(each, name, Kind.VEHICLE)) for name, each in secrets.items()]
     for issued in ca.issue_all(requests, now, Micros(min(now + CREDENTIAL_LIFE, ca.register.authority.not_after))):
-        write_file(path / "nodes" / issued.name / "node.pem", issued.pem, mode=0o644)
+        write_file(path / "nodes" / issued.name / f"{issued.name}.pem", issued.pem, mode=0o644)

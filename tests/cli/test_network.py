@@ -16,6 +16,7 @@ import pytest
 
 from bac.cli.times import now
 from bac.node import processes
+from bac.node.credential import parse
 from bac.node.network import Network, init, load
 from tests.cli.console import Console, Ran
 from tests.cli.test_terminal import terminal
@@ -190,6 +191,10 @@ def test_a_network_is_made_once(console: Console) -> None:
     public = console.data("ca", "init")["authority_key"]
     made = console.data("net", "init", "--preset", "minimal", "--spares", "1", "--ca", "ca")
     assert len(console.data("ca", "list")) == 5, "every node has a credential"
+    home = load(Path("net")).home("n00")
+    before = parse(home.credential.read_bytes())
+    console.data("ca", "issue", "--renew", "n00", "--for", "2y", "--out", str(home.path))
+    assert parse(home.credential.read_bytes()).not_after > before.not_after
     assert (made["nodes"], made["spares"], made["engine"], made["authority"]) == (4, 1, "basic-bac", public)
     ran = console("net", "init", "--json")
     assert (ran.status, ran.error["code"]) == (2, "exists")
