@@ -40,7 +40,8 @@ SEED: Final = 1
 ACCOUNTS: Final = 512
 FOREVER: Final = Micros(2**60)
 FEE: Final = 20_000
-AGAIN_MAX: Final = 64
+AGAIN_MAX: Final = 256
+PAUSE: Final = 0.05
 PATIENCE: Final = 30.0
 SUSTAINED: Final = 0.9
 _CLOCK: Final = os.sysconf("SC_CLK_TCK")
@@ -165,6 +166,7 @@ class _Load:
         self._sent: dict[bytes, tuple[float, bytes]] = {}
         self._again: list[deque[bytes]] = [deque() for _ in self._clients]
         self._submitted = 0
+        self._asked_again = 0.0
         self.seen: dict[bytes, int] = {}
         self.latencies: list[float] = []
         self.busy = 0
@@ -184,8 +186,10 @@ class _Load:
         due = min(len(self._order), int((now - self.began) * self._rate))
         fresh = range(self._submitted, due)
         self._submitted = due
+        is_time = now - self._asked_again > PAUSE
+        self._asked_again = now if is_time else self._asked_again
         for place, client in enumerate(self._clients):
-            batch = [self._again[place].popleft() for _ in range(min(AGAIN_MAX, len(self._again[place])))]
+            batch = [self._again[place].popleft() for _ in range(min(AGAIN_MAX * is_time, len(self._again[place])))]
             for data in (self._order[n] for n in fresh if n % len(self._clients) == place):
                 self._sent[decode_transaction(data).id] = now, data
                 batch.append(data)

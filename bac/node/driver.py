@@ -149,6 +149,7 @@ class Driver:
                 self._take(self._protocol.on_message(each.sender, value, now))
             else:
                 self._take(self._protocol.on_transaction(self._member.verify_transaction(value), now))
+                self._world.inbox.accepted(self._member.transaction_id(value))
                 self._answers.append(partial(each.answer, None))
         except Rejected as refusal:
             self._refuse(each, refusal)
@@ -170,7 +171,9 @@ class Driver:
                     self._world.store.stage(effect)
                 case Commit(block, proof):
                     encode = self._member.encode
-                    outcomes = self._member.outcomes(block, self._protocol)
+                    outcomes = tuple(self._member.outcomes(block, self._protocol))
+                    for identity, _ in outcomes:
+                        self._world.inbox.decided(identity)
                     self._world.store.stage_commit(encode(block), encode(proof), outcomes)
                 case SetTimer(timer, at):
                     self._timers[timer] = at

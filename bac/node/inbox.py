@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import trio
 
 from bac.errors import Rejected
 from bac.types import NodeId
+
+FORGOTTEN: Final = 60.0
+"""Seconds after which a transaction that was accepted and never decided makes room for another."""
 
 Answer: TypeAlias = Callable[[Rejected | None], None]
 """Told once what became of a transaction: None when it was accepted and what it led to is durable."""
@@ -50,6 +53,7 @@ class Inbox:
         self._queue_bytes = queue_bytes
         self._queue_frames = queue_frames
         self._pool = pool
+        self._undecided: dict[bytes, float] = {}
         self._queues: dict[NodeId | None, _Queue] = {None: _Queue()}
         self._arrived = trio.Event()
 
@@ -73,12 +77,27 @@ class Inbox:
         await queue.has_room.wait()
 
     def put_transaction(self, transaction: Any, answer: Answer) -> bool:
-        """Takes a client's transaction; False if too many wait."""
+        """Takes a client's transaction; False if too many wait, or were accepted and are not decided yet."""
         queue = self._queues[None]
-        if len(queue.items) >= self._pool:
+        if len(queue.items) + len(self._undecided) >= self._pool and not self._forget_oldest():
             return False
         queue.items.append(FromClient(transaction, answer))
         self._arrived.set()
+        return True
+
+    def accepted(self, transaction_id: bytes) -> None:
+        """The protocol has taken a client's transaction: it counts until it is decided, or `FORGOTTEN` seconds."""
+        self._undecided.setdefault(transaction_id, trio.current_time())
+
+    def decided(self, transaction_id: bytes) -> None:
+        """A commit has decided a transaction."""
+        self._undecided.pop(transaction_id, None)
+
+    def _forget_oldest(self) -> bool:
+        oldest = next(iter(self._undecided), None)
+        if oldest is None or trio.current_time() - self._undecided[oldest] < FORGOTTEN:
+            return False
+        del self._undecided[oldest]
         return True
 
     async def wait(self) -> None:

@@ -15,7 +15,7 @@ class Settings:
 
     Attributes:
         batch_inputs: inputs handled between two flushes of the store.
-        pool_transactions: clients' transactions that wait; a client is told "busy" beyond.
+        pool_transactions: clients' transactions that wait or are not decided; a client is told "busy" beyond.
         queue_bytes: received bytes that wait, per peer; the reader waits, then drops, beyond.
         queue_frames: the same in frames.
         out_bytes: bytes that wait to be sent to a connected peer; the oldest are dropped beyond.
@@ -40,7 +40,7 @@ class Settings:
     """
 
     batch_inputs: int = 512
-    pool_transactions: int = 20_000
+    pool_transactions: int = 1_024
     queue_bytes: int = 8 << 20
     queue_frames: int = 4_096
     out_bytes: int = 16 << 20

@@ -318,6 +318,24 @@ def test_the_inbox_is_fair() -> None:
     run(main)
 
 
+def test_what_is_accepted_counts_until_it_is_decided() -> None:
+    """NO-20: and no longer than a minute."""
+
+    async def main() -> None:
+        inbox = Inbox(1 << 20, 1000, 2)
+        assert [inbox.put_transaction(number, lambda _: None) for number in range(3)] == [True, True, False]
+        assert len(inbox.take(10)) == 2
+        inbox.accepted(b"0")
+        inbox.accepted(b"1")
+        assert not inbox.put_transaction(3, lambda _: None)
+        inbox.decided(b"0")
+        assert [inbox.put_transaction(number, lambda _: None) for number in range(2)] == [True, False]
+        await trio.sleep(60)
+        assert inbox.put_transaction(4, lambda _: None)
+
+    run(main)
+
+
 def test_settings_are_numbers_with_names() -> None:
     """NO-10."""
     assert Settings.of({"ban": 2.5, "strikes": 3}).rows()["strikes"] == 3
