@@ -36,13 +36,13 @@ CAPTURES = 40
 
 
 class LongEpoch(BasicTrial):
-    """One epoch without end, the first nodes lead, everybody has the same units."""
+    """Long epochs, the first nodes lead, everybody has the same units."""
 
     def make_params(self, world: World) -> Params:  # noqa: ARG002 (the base's)
         """As the base's."""
         slow = 60 * SECOND
         return replace(
-            PARAMS, max_leaders=LEADERS, epoch_rounds=10_000, epoch_us=10_000 * SECOND,
+            PARAMS, max_leaders=LEADERS, epoch_rounds=190, epoch_us=10_000 * SECOND,
             view_timeout_us=slow, view_timeout_max_us=slow, max_event_items=PER_BLOCK,
         )  # fmt: skip
 

@@ -129,7 +129,7 @@ class Pulls:
         """
         link = self._tree.get(chunk.header_hash)
         if link is None:
-            if len(self._early) < len(self._site.peers):
+            if sender in self._early or len(self._early) < len(self._site.peers):
                 self._early[sender] = chunk
             return None
         if link.body is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_params
+
 import pytest
 from msgspec.structs import replace
 
@@ -15,7 +17,7 @@ from bac.wire.header import Kind
 from bac.wire.registry import tag_of
 from bac.wire.votes import Acknowledgement, Certificate
 from tests.finality.staging import after_blocks, published, rival, sign
-from tests.finality.table import TABLE_PARAMS, Table, seconds
+from tests.finality.table import TABLE_PARAMS, Table, TableTrial, seconds
 
 
 def heights(table: Table, node: int) -> list[int]:
@@ -92,6 +94,16 @@ def test_the_certificate_of_a_block_stands_in_the_next() -> None:
         body, header = commit.block.body, commit.block.header
         certificates = [item for item in body.items if tag_at(item) == tag_of(Certificate)]
         assert len(certificates) == (0 if header.round == 1 else 1)
+
+
+def test_an_epoch_is_no_longer_than_a_path() -> None:
+    """E2, C2: parameters that ask for more are refused."""
+
+    class Endless(TableTrial):
+        table_params = replace_params(TABLE_PARAMS, epoch_rounds=250)
+
+    with pytest.raises(ValueError, match="at most 200 rounds"):
+        Table(4, Endless)
 
 
 def test_an_acknowledgement_by_nobody_is_refused() -> None:

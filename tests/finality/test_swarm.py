@@ -12,6 +12,7 @@ from bac.sim.basic import BasicTrial
 from bac.sim.report import Report
 from bac.sim.run import simulate
 from bac.sim.world import SECOND, World, draw
+from tests.sim.worlds import CRASHES, world
 
 PATIENCE_US = 400 * SECOND
 """A recovery view lasts up to 32 s here, and several in a row may have dishonest proposers."""
@@ -68,6 +69,14 @@ def test_seeds_of_this_commit(place: int) -> None:
 @pytest.mark.parametrize("seed", [1000, 1001, 1002])
 def test_the_same_seed_makes_the_same_run(seed: int) -> None:
     assert describe(run(seed, twice=True)) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_crashes_right_after_a_record(seed: int) -> None:
+    """V1: each of three of seven nodes dies eight times, after its first to fourth record."""
+    report = simulate(world(7, seed=seed, faults=CRASHES, persist_us=100), BasicTrial)
+    assert describe(report) == []
+    assert {verdict.check: verdict.examined > 0 for verdict in report.verdicts}["durability"]
 
 
 @pytest.mark.long

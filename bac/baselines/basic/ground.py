@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from bac.baselines.basic.rotation import DrawFunction, Rotation
 from bac.finality.epochs import Epoch, genesis_epoch
@@ -13,6 +13,10 @@ from bac.ledger.state import State, genesis_state
 from bac.params import Params
 from bac.proofs.electorate import Electorate
 from bac.types import Hash, NodeId
+from bac.wire.block import PATH_MAX
+
+ROUNDS_MAX: Final = PATH_MAX - 56
+"""A path leads from any block of an epoch to its end: 56 headers are left for recovery."""
 
 Remember: TypeAlias = Callable[[bytes, bytes, Callable[[], Any]], Any]
 """(root of the parent's state, where and what, execution) -> its answer: a driver may remember pure answers."""
@@ -56,8 +60,10 @@ def lay(
     """The ground of `shard`; `draw` replaces the rotation, `kind` is the type of electorates.
 
     Raises:
-        ValueError: the first electorate does not qualify.
+        ValueError: the first electorate does not qualify, or an epoch is longer than a proof's path may be.
     """
+    if params.epoch_rounds + params.epoch_grace_rounds > ROUNDS_MAX:
+        raise ValueError(f"an epoch of basic BAC has at most {ROUNDS_MAX} rounds, grace included")
     drawing = draw or Rotation(shard, params)
     state = genesis_state(genesis, shard.shard)
     drawn = drawing(state, -1, Hash(genesis.seed), ())
