@@ -100,7 +100,7 @@ def test_an_epoch_is_no_longer_than_a_path() -> None:
     """E2, C2: parameters that ask for more are refused."""
 
     class Endless(TableTrial):
-        table_params = replace_params(TABLE_PARAMS, epoch_rounds=250)
+        table_params = replace_params(TABLE_PARAMS, epoch_rounds=250, epoch_us=seconds(200))
 
     with pytest.raises(ValueError, match="at most 200 rounds"):
         Table(4, Endless)
