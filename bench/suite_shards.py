@@ -27,7 +27,7 @@ STEP_US = 5_000_000
 SIZES = (32, 64, 128)
 TRADE_RANGE_CM = 100_000
 TRADES_PER_TICK = 10
-GRID_SIDES_CM = tuple(range(240_000, 10_000, -5_000))
+GRID_SIDES_CM = (*range(3_000_000, 250_000, -50_000), *range(250_000, 0, -5_000))
 
 Assigner = Callable[[Sequence[Report]], Mapping[bytes, int]]
 
@@ -111,15 +111,16 @@ def params_for(size: int) -> Params:
 
 def grid_sides(ticks: Sequence[Tick], max_size: int, count: float) -> tuple[int, int]:
     """Sides of the coarsest grid that keeps to the maximum size, and of the one whose mean count is nearest."""
-    bounded, nearest, best = GRID_SIDES_CM[-1], GRID_SIDES_CM[0], float("inf")
-    for side in reversed(GRID_SIDES_CM):
-        sizes = [Counter(grid(tick.reports, side).values()) for tick in ticks]
-        if max(max(own.values()) for own in sizes) <= max_size:
-            bounded = side
-        off = abs(sum(map(len, sizes)) / len(sizes) - count)
-        if off < best:
-            best, nearest = off, side
-    return bounded, nearest
+
+    def sizes(tick: Tick, side: int) -> Counter[int]:
+        return Counter(grid(tick.reports, side).values())
+
+    def off(side: int) -> float:
+        some = ticks[::12]
+        return abs(sum(len(sizes(tick, side)) for tick in some) / len(some) - count)
+
+    bounded = next(side for side in GRID_SIDES_CM if all(max(sizes(tick, side).values()) <= max_size for tick in ticks))
+    return bounded, min(GRID_SIDES_CM, key=off)
 
 
 def compare(ticks: Sequence[Tick], size: int, every: int = 1) -> dict[str, Quality]:

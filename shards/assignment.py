@@ -32,6 +32,9 @@ from shards.params import Params
 from shards.partition import decide_split
 from shards.summary import Field, Summary, summarise
 
+NEIGHBOURS = 16
+"""A shard that has to close asks so many of the nearest."""
+
 
 class Cause(StrEnum):
     """Why a vehicle is in another shard than before."""
@@ -218,8 +221,10 @@ def assign(reports: Iterable[Report], previous: Assignment | None, params: Param
     Vehicles without a report have left; without `previous` everybody starts in one shard, which splits.
 
     Raises:
-        ValueError: two reports of one vehicle.
+        ValueError: two reports of one vehicle; a shard in `previous` that was never given.
     """
+    if previous is not None and max(previous.shard_of.values(), default=-1) >= previous.next_shard:
+        raise ValueError(f"shards from {previous.next_shard} on were never given")
     ordered = sorted(reports, key=lambda report: report.id)
     for one, other in itertools.pairwise(ordered):
         if one.id == other.id:
@@ -305,16 +310,22 @@ class _Round:
         if not small or len(members) == 1:
             return
         summaries = self._summaries()
+        centres = Centres(summaries)
+        grown: set[int] = set()
         for shard in sorted(small, key=lambda shard: (len(members[shard]), shard)):
-            # Who took in another is no longer as its summary says: it waits for the next assignment.
-            if self._sizes[shard] != len(members[shard]):
+            # Who took in another is no longer as its summary said: it waits for the next assignment.
+            if shard in grown:
                 continue
-            target = decide_merge(summaries[shard], summaries.values(), self._params)
+            own = summaries[shard]
+            nearest = (summaries[near] for _, near in centres.nearest(own.x_cm, own.y_cm) if near in summaries)
+            target = decide_merge(own, itertools.islice(nearest, NEIGHBOURS + 1), self._params)
             if target is not None:
+                grown.add(target)
                 for report in members[shard]:
                     self._change(report.id, target, Cause.MERGE)
+                members[target] += members.pop(shard)
+                summaries[target] = summarise(target, members[target], self._params)
                 del summaries[shard]
-                summaries[target] = summarise(target, self._members()[target], self._params)
 
     def _split(self) -> None:
         members = self._members()

@@ -26,7 +26,7 @@ def decide_split(reports: Sequence[Report], params: Params, units: Mapping[bytes
     Members are lined up along eight directions, as they stand now and as they will stand at the last look-ahead
     instant, and cut where the predicted links across are fewest for the product of the sizes (Wei and Cheng's ratio
     cut, 1991). Where they will stand parts streams that drive apart. A shard over by more than a quarter is just halved
-    across its longer side: its halves, still too large, are cut again.
+    across its longer side where that can be: its halves, mostly still too large, are cut again.
 
     Args:
         reports: all members, in any order.
@@ -39,10 +39,8 @@ def decide_split(reports: Sequence[Report], params: Params, units: Mapping[bytes
     if len(reports) <= params.max_size:
         return None
     members = sorted(reports, key=lambda report: report.id)
-    if 4 * len(members) > 5 * params.max_size:
-        order = _across_longer_side(members)
-        cut = _nearest_cut(order, members, params, units)
-    else:
+    order, cut = _halved(members, params, units) if 4 * len(members) > 5 * params.max_size else ([], None)
+    if cut is None:
         order, cut = _least_cut(members, params, units)
     if cut is None:
         return None
@@ -53,12 +51,6 @@ def decide_split(reports: Sequence[Report], params: Params, units: Mapping[bytes
 
 def _weight(half: Sequence[bytes], units: Mapping[bytes, int] | None) -> int:
     return len(half) if units is None else sum(units.get(id_, 0) for id_ in half)
-
-
-def _across_longer_side(members: Sequence[Report]) -> list[int]:
-    xs, ys = [report.x_cm for report in members], [report.y_cm for report in members]
-    side = xs if max(xs) - min(xs) >= max(ys) - min(ys) else ys
-    return sorted(range(len(members)), key=side.__getitem__)
 
 
 def _allowed(
@@ -82,12 +74,15 @@ def _allowed(
     return sizes
 
 
-def _nearest_cut(
-    order: Sequence[int], members: Sequence[Report], params: Params, units: Mapping[bytes, int] | None
-) -> int | None:
-    """The allowed cut nearest to the middle."""
+def _halved(
+    members: Sequence[Report], params: Params, units: Mapping[bytes, int] | None
+) -> tuple[list[int], int | None]:
+    """The order along the longer side and the allowed cut nearest to the middle."""
+    xs, ys = [report.x_cm for report in members], [report.y_cm for report in members]
+    side = xs if max(xs) - min(xs) >= max(ys) - min(ys) else ys
+    order = sorted(range(len(members)), key=side.__getitem__)
     allowed = [k for k, good in enumerate(_allowed(order, members, params, units)) if good]
-    return min(allowed, key=lambda k: (abs(2 * k - len(order)), k), default=None)
+    return order, min(allowed, key=lambda k: (abs(2 * k - len(order)), k), default=None)
 
 
 def _least_cut(

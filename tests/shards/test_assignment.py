@@ -194,6 +194,8 @@ def test_where_all_are_full_members_change_places() -> None:
     assert {change.vehicle for change in after.changes} == {b"y", b"z"}
 
 
-def test_two_reports_of_one_vehicle_are_the_callers_fault() -> None:
+def test_two_reports_of_one_vehicle_and_unknown_shards_are_the_callers_fault() -> None:
     with pytest.raises(ValueError, match="two reports of vehicle 7a"):
         assign([report("z", 0), report("z", 1)], None, SMALL)
+    with pytest.raises(ValueError, match="shards from 2 on were never given"):
+        assign([], Assignment({b"a": 2}, 2), SMALL)
