@@ -11,7 +11,7 @@ environment:     ## .venv with the locked packages, and system packages where al
 	@deploy/environment.sh
 
 demo: environment    ## the main job
-	@$(bin)/python examples/three_libraries.py $(ARGS)
+	@$(bin)/bac demo $(ARGS)
 
 test: environment    ## all tests but the long forms
 	$(bin)/python -m pytest -n 2 -m "not long" $(ARGS)
