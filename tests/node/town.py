@@ -12,7 +12,8 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from bac.baselines.basic.rotation import Rotation
+from bac.baselines.basic.ground import lay
+from bac.baselines.basic_bac import BasicBac
 from bac.client import Client, Final, TimedOut, Unreachable
 from bac.crypto.ed25519 import Ed25519KeyPair
 from bac.crypto.production import Production
@@ -144,7 +145,7 @@ def judge(net: Network, honest: Iterable[str]) -> None:
     member = net.member(net.home("n00"))
     trial: Any = SimpleNamespace(
         network=member.network, suite=Production(shard.scheme.suite_name), genesis_block=genesis, params=PARAMS,
-        draw=Rotation(shard, PARAMS),
+        ground=lay(genesis, shard, PARAMS, kind=BasicBac.ELECTORATE), NODE=BasicBac,
     )  # fmt: skip
     oracle = BasicOracle(trial)
     names = list(net.homes)
