@@ -66,12 +66,16 @@ class KMeans:
         return labels
 
     def _means(self, points: Points, labels: Labels) -> Points:
-        return np.array(
-            [
-                points[labels == k].mean(axis=0) if (labels == k).any() else centre
-                for k, centre in enumerate(self._centres)
-            ]
-        )
+        """Means of the clusters; an empty one starts again at the vehicle farthest from its own centre."""
+        far = ((points - self._centres[labels]) ** 2).sum(axis=1)
+        means = np.empty_like(self._centres)
+        for k in range(len(means)):
+            if (labels == k).any():
+                means[k] = points[labels == k].mean(axis=0)
+            else:
+                means[k] = points[far.argmax()]
+                far[far.argmax()] = -1
+        return means
 
     def _resize(self, points: Points, count: int) -> None:
         if not len(self._centres):

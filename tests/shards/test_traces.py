@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+from bench.rivals_shards import KMeans, grid
 from bench.suite_shards import SIZES, Ours, compare, is_better, params_for, read_ticks, run_assigner
 from shards import Params, assign
-from tests.shards.drawn import report
+from tests.shards.drawn import crowd, report
 
 
 def test_ours_beats_grid_and_k_means_on_four_minutes_of_hamburg() -> None:
@@ -56,3 +58,18 @@ def test_a_kept_street_is_assigned_as_ever() -> None:
     assert second.shard_of == first.shard_of
     third = assign([*standing[:2], *arrived], second, params)
     assert third.members() == {0: [b"c0", b"c1", b"c2", b"c3", b"s0", b"s1"]}
+
+
+def test_the_rivals_do_what_they_are_called() -> None:
+    """K-means finds two crowds, keeps their names as they drift and the maximum size as they meet."""
+    left, right = crowd("a", 9, 0), crowd("b", 9, 2_000)
+    rival = KMeans(max_size=10, seed=1)
+    first = rival.step([*left, *right], 2)
+    assert {first[r.id] for r in left} != {first[r.id] for r in right}
+    assert len(set(first.values())) == 2
+    drifted = rival.step([*crowd("a", 9, 300), *crowd("b", 9, 1_800)], 2)
+    assert drifted == first
+    met = rival.step([*crowd("a", 9, 1_000), *crowd("b", 9, 1_010)], 2)
+    assert max(Counter(met.values()).values()) <= 10
+    assert len(set(rival.step([*left, *right], 4).values())) == 3
+    assert len(set(grid([report("a", 10), report("b", 90), report("c", 110), report("d", -10)], 10_000).values())) == 3
