@@ -12,7 +12,7 @@ import trio
 from bac.errors import Rejected
 from bac.types import NodeId
 
-FORGOTTEN: Final = 60.0
+FORGOTTEN: Final = 5.0
 """Seconds after which a transaction that was accepted and never decided makes room for another."""
 
 Answer: TypeAlias = Callable[[Rejected | None], None]
