@@ -112,15 +112,17 @@ class Graph:
 
     def _check_alone(self, event: Event) -> None:
         others = event.other_parents
-        if len(others) > self.limits.other_parents:
+        count = len(others)
+        if count > self.limits.other_parents:
             raise InvalidEvent(Reason.TOO_MANY_OTHER_PARENTS, event.creator)
-        if len(others) > 1 and len(frozenset(others)) < len(others):
+        if count > 1 and len(frozenset(others)) < count:
             raise InvalidEvent(Reason.REPEATED_OTHER_PARENT, event.creator)
         if not -TIME_MAX_US <= event.time_us <= TIME_MAX_US:
             raise InvalidEvent(Reason.TIME_OUT_OF_RANGE, event.creator)
         if sum(map(len, event.payload)) > self.limits.payload_bytes:
             raise InvalidEvent(Reason.OVERSIZED_PAYLOAD, event.creator)
-        if len(event.signature) != (self.signature_bytes or len(event.signature) or 1):
+        length = len(event.signature)
+        if length != self.signature_bytes and (self.signature_bytes or not length):
             raise InvalidEvent(Reason.SIGNATURE_LENGTH, event.creator)
 
     def _check_parents(self, event: Event, creator: int, self_parent: Node | None, others: list[Node]) -> None:

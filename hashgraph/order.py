@@ -46,9 +46,10 @@ class Order:
         """Writes the time of `node` into every event that its self-line did not have below it before."""
         column, time_us = node.branch, node.event.time_us
         received, pending = self.received, self.pending
-        pending[column].append([None] * len(pending))
-        known = (-1,) * len(pending) if self_parent is None else self.graph.widened(self_parent.tips)
-        for branch, (old, new) in enumerate(zip(known, node.tips)):  # noqa: B905  # equal lengths, and hot
+        tips = node.tips
+        pending[column].append([None] * len(tips))
+        known = self.graph.widened(self_parent.tips if self_parent else ())
+        for branch, (old, new) in enumerate(zip(known, tips)):  # noqa: B905  # equal lengths, and hot
             if new > old and new >= (first := received[branch]):
                 for times in pending[branch][old + 1 - first if old >= first else 0 : new + 1 - first]:
                     times[column] = time_us
@@ -95,7 +96,7 @@ class Order:
     def _common_tips(self, famous: list[Witness]) -> list[int]:
         """For each branch the last event that every one of `famous` has as an ancestor."""
         tips = [self.graph.widened(witness.node.tips) for witness in famous]
-        return [min(column) for column in zip(*tips, strict=True)]
+        return list(map(min, *tips)) if len(tips) > 1 else list(tips[0])
 
     def _clock(self, famous: list[Witness]) -> Callable[[FirstTimes], int]:
         """What tells an event's consensus time from its row of first times."""
