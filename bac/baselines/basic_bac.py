@@ -19,8 +19,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final, cast
 
 from bac.baselines.basic.ground import Ground, lay, shard_of
-from bac.baselines.basic.machine import LedgerMachine, Post, Verifications
-from bac.baselines.basic.mempool import Mempool
+from bac.baselines.basic.machine import LedgerMachine, Post
 from bac.baselines.basic.proposals import Proposal, Proposals
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.suite import Suite
@@ -36,6 +35,8 @@ from bac.finality.validity import tag_at
 from bac.finality.voter import KeyChain
 from bac.genesis import Genesis
 from bac.intake import Intake
+from bac.ledger.mempool import Mempool
+from bac.ledger.verifications import Verifications
 from bac.params import Params
 from bac.proofs.certificate import Scope
 from bac.proofs.electorate import Electorate

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from bac.baselines.basic.ground import lay
-from bac.baselines.basic.machine import LedgerMachine, Post, Verifications
+from bac.baselines.basic.machine import LedgerMachine, Post
 from bac.baselines.basic.rotation import order
 from bac.baselines.basic_bac import BasicBac
 from bac.crypto.keys import NodeSecrets
@@ -30,6 +30,7 @@ from bac.genesis import Genesis, make_genesis, make_member, make_shard, network_
 from bac.intake import Intake
 from bac.ledger.audit import audit
 from bac.ledger.state import State
+from bac.ledger.verifications import Verifications
 from bac.params import MINIMAL, SECOND, Params
 from bac.proofs.certificate import Scope
 from bac.proofs.electorate import Electorate

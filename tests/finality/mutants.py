@@ -91,7 +91,7 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
     "R4": lambda patch: patch.setattr(views, "check_new_view", _refuse),
     "R5": lambda patch: patch.setattr(epochs.Epoch, "proposer", lambda self, view: self.electorate.members[0].identity),
     "R6": lambda patch: patch.setattr(Views, "open", lambda self: None),
-    "R7": lambda patch: patch.setattr("bac.baselines.basic.mempool.Mempool.select", _only_once()),
+    "R7": lambda patch: patch.setattr("bac.ledger.mempool.Mempool.select", _only_once()),
     "R8": lambda patch: patch.setattr(
         "bac.baselines.basic_bac.BasicBac._publish_one",
         _only_the_primary("bac.baselines.basic_bac.BasicBac._publish_one"),
@@ -127,7 +127,7 @@ def _refuse(*args: Any) -> Rank:
 
 def _only_once() -> Callable[..., tuple[bytes, ...]]:
     """A pool that forgets what it has handed out."""
-    from bac.baselines.basic.mempool import Mempool
+    from bac.ledger.mempool import Mempool
 
     real = Mempool.select
     handed: set[bytes] = set()

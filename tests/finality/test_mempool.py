@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bac.baselines.basic.mempool import ACCOUNT_MAX, Mempool
 from bac.errors import Code, Rejected
+from bac.ledger.mempool import ACCOUNT_MAX, Mempool
 from bac.params import DEFAULT
 from bac.wire.codec import encode
 from bac.wire.transactions import VerifiedTransaction

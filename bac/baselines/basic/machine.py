@@ -17,7 +17,6 @@ from bac.errors import Rejected
 from bac.finality.evidence import Judge
 from bac.finality.machine import Draw, Place
 from bac.finality.validity import is_evidence, tag_at
-from bac.intake import Intake
 from bac.ledger.block import BlockContext, Roles
 from bac.ledger.execution import Ledger
 from bac.ledger.receipts import Receipt
@@ -30,8 +29,6 @@ from bac.wire.registry import decode_item, tag_of
 from bac.wire.transactions import SignedTransaction, VerifiedTransaction
 
 _TRANSACTION_TAG = tag_of(SignedTransaction)
-REMEMBERED = 4096
-"""Transactions whose signatures were judged, and that are not judged again."""
 EXECUTIONS = 1024
 """Blocks whose receipts are held for whoever asks what became of their transactions."""
 
@@ -43,23 +40,6 @@ class Post:
     ledger: State
     epoch: int
     culprits: tuple[NodeId, ...] = ()
-
-
-class Verifications:
-    """Judges encoded transactions, and remembers the good ones."""
-
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
-        self._known: OrderedDict[bytes, VerifiedTransaction] = OrderedDict()
-
-    def __call__(self, data: bytes) -> VerifiedTransaction:
-        """The transaction that `data` encodes. Raises Rejected."""
-        known = self._known.get(data)
-        if known is None:
-            known = self._known[data] = self._intake.transaction(data)
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-        return known
 
 
 class Restoring:

@@ -1,0 +1,29 @@
+"""Each transaction is judged once, however often it arrives: with a client, in a batch, in an event, in a body."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from bac.intake import Intake
+from bac.wire.transactions import VerifiedTransaction
+
+REMEMBERED: Final = 4096
+"""Transactions whose signatures were judged, and that are not judged again."""
+
+
+class Verifications:
+    """Judges encoded transactions, and remembers the good ones."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._known: OrderedDict[bytes, VerifiedTransaction] = OrderedDict()
+
+    def __call__(self, data: bytes) -> VerifiedTransaction:
+        """The transaction that `data` encodes. Raises Rejected."""
+        known = self._known.get(data)
+        if known is None:
+            known = self._known[data] = self._intake.transaction(data)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return known
