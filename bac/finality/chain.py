@@ -92,6 +92,8 @@ class Link:
     @property
     def closed(self) -> Link | None:
         """The last block of the epoch on this path, this one included; nothing but closing follows it."""
+        if self.verdict is Verdict.VALID and self.header.kind is Kind.ORDERED:
+            return None if self.header.boundary is None or self.parent is None else self  # E2: the parent is not closed
         return next(
             (each for each in self.path() if each.header.boundary is not None and each.parent is not None), None
         )
@@ -122,10 +124,15 @@ class Tree:
     """The headers of an epoch, on the header of the boundary before."""
 
     def __init__(self, base: Header, state: Any) -> None:
-        """`state` is the state after `base`, or None while it is not at hand."""
+        """`state` is the state after `base`, or None while it is not at hand.
+
+        `vouchers` are the certificates known, by hash; `is_forked` says whether they are of more than one chain.
+        """
         self.root = Link(base, header_hash(base), state=state, verdict=Verdict.VALID, is_signed=True)
         self.links: dict[Hash, Link] = {self.root.hash: self.root}
         self.vouchers: dict[Hash, Certificate] = {}
+        self.is_forked = False
+        self._carriers: dict[Hash, list[Link]] = {}
         self._orphans: dict[Hash, list[Link]] = {}
         self._rivals: dict[tuple[int, int], int] = {}
 
@@ -147,6 +154,7 @@ class Tree:
         link = self.links[block_hash] = Link(header, block_hash)
         if counts:
             self._rivals[header.view, header.height] = self._rivals.get((header.view, header.height), 0) + 1
+        self._carriers.setdefault(header.justify.hash, []).append(link)
         parent = self.links.get(header.parent)
         if parent is None:
             self._orphans.setdefault(header.parent, []).append(link)
@@ -157,8 +165,12 @@ class Tree:
         if block_hash in self.vouchers:
             link.certificate = self.vouchers[block_hash]
         if link.certificate is not None or any(child.is_backed for child in link.children):
-            _back(link)
+            self._back(link)
         return link
+
+    def carriers(self, link: Link) -> list[Link]:
+        """The certified headers whose justification is the certificate of `link`, in the order in which they came."""
+        return [each for each in self._carriers.get(link.hash, ()) if each.hash in self.vouchers]
 
     def _join(self, parent: Link, child: Link) -> None:
         child.parent = parent
@@ -174,18 +186,23 @@ class Tree:
         if link is not None:
             if link.certificate is None:
                 link.certificate = self.vouchers[block_hash]
-            _back(link)
+            self._back(link)
         return link
+
+    def _back(self, link: Link) -> None:
+        """A quorum vouches for a header and all its ancestors; of what is backed already, so are the ancestors."""
+        for each in link.path():
+            if each.is_backed:
+                break
+            each.is_backed = True
+            below = each.parent.children if each.parent is not None else ()
+            if sum(child.is_backed for child in each.children) > 1 or sum(child.is_backed for child in below) > 1:
+                self.is_forked = True
 
     def missing_ancestor(self, link: Link) -> Hash | None:
         """The hash of the lowest unknown ancestor; None if the path reaches the root."""
         lowest = link
-        for lowest in link.path():  # noqa: B007 (the last one is wanted)
-            pass
-        return None if lowest is self.root else lowest.header.parent
-
-
-def _back(link: Link) -> None:
-    """A quorum vouches for a header and all its ancestors."""
-    for each in link.path():
-        each.is_backed = True
+        for lowest in link.path():
+            if lowest.verdict is Verdict.VALID:
+                return None  # judged after its parent, and that after its own
+        return lowest.header.parent

@@ -199,10 +199,10 @@ class Term(ABC):
         block_hash = certificate.ballot.header_hash
         if block_hash in self.tree.vouchers:
             return
-        self.accuse(*self.watch.certificate(certificate, self.tree))
         self.voter.learn(certificate)
         self.tallies.done(certificate.ballot)
         link = self.tree.certify(certificate)
+        self.accuse(*self.watch.certificate(certificate, self.tree))
         if link is None:
             if not self.is_replaying:
                 self.pulls.want_header(block_hash, sender, is_sure=True)
@@ -222,12 +222,8 @@ class Term(ABC):
         if link.verdict is Verdict.VALID and can_close(link):
             self._close(link)
         self._confirm_by(link)
-        for each in self._carriers(link):
+        for each in self.tree.carriers(link):
             self._confirm_by(each)
-
-    def _carriers(self, link: Link) -> list[Link]:
-        known = [self.tree.get(block_hash) for block_hash in self.tree.vouchers]
-        return [each for each in known if each is not None and each.header.justify.hash == link.hash]
 
     def _close(self, link: Link) -> None:
         """E3: builds the closing header of a certified header that it may follow."""

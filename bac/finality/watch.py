@@ -15,9 +15,9 @@ from bac.finality.newview import highest
 from bac.proofs.certificate import Scope
 from bac.proofs.merkle import prove_inclusion
 from bac.types import NodeId
-from bac.wire.block import Envelope, LeaderSignature
+from bac.wire.block import Envelope
 from bac.wire.evidence import AnyEvidence, DoubleAcknowledgement, DoubleHeader, FalseOpening, HiddenCertificate
-from bac.wire.header import Header, Kind
+from bac.wire.header import Kind
 from bac.wire.registry import decode_item
 from bac.wire.votes import Acknowledgement, Certificate, NewView, State, ballot_preimage
 
@@ -28,7 +28,7 @@ class Watch:
     def __init__(self, epoch: Epoch, scope: Scope) -> None:
         self._epoch = epoch
         self._scope = scope
-        self._signed: dict[tuple[int, int, NodeId], tuple[Header, LeaderSignature]] = {}
+        self._signed: dict[tuple[int, int], dict[NodeId, Envelope]] = {}
         self._named: set[tuple[str, bytes]] = set()
 
     def _is_news(self, kind: str, culprit: bytes) -> bool:
@@ -40,16 +40,17 @@ class Watch:
     def headers(self, envelope: Envelope) -> Iterator[AnyEvidence]:
         """Two headers of one view and height, signed by one leader; the signatures were judged good."""
         header = envelope.header
+        signed = self._signed.setdefault((header.view, header.height), {})
         for each in envelope.signatures:
-            place = (header.view, header.height, each.leader)
-            first = self._signed.setdefault(place, (header, each))
-            if first[0] != header and self._is_news("header", each.leader):
-                yield DoubleHeader(self._scope.shard, header.epoch, first[0], first[1], header, each)
+            first = signed.setdefault(each.leader, envelope)
+            if first is not envelope and first.header != header and self._is_news("header", each.leader):
+                signature = next(one for one in first.signatures if one.leader == each.leader)
+                yield DoubleHeader(self._scope.shard, header.epoch, first.header, signature, header, each)
 
     def certificate(self, certificate: Certificate, tree: Tree) -> Iterator[AnyEvidence]:
-        """Two certificates of one view whose headers are not on one chain."""
+        """Two certificates of one view whose headers are not on one chain; `certificate` is in the tree already."""
         link = tree.get(certificate.ballot.header_hash)
-        if link is None:
+        if link is None or not tree.is_forked:
             return
         for block_hash, other in list(tree.vouchers.items()):
             rival = tree.get(block_hash)
@@ -113,7 +114,7 @@ def double(
 ) -> DoubleAcknowledgement | None:
     """Evidence that two acknowledged headers of one view are not on one chain; None if they are, or it is not known."""
     (low, first), (high, second) = sorted((one, other), key=lambda pair: (pair[0].header.height, pair[0].hash))
-    if low is high or low is high.parent:
+    if high.descends_from(low):
         return None
     path = [link for link in high.path() if link.header.height >= low.header.height]
     if path[-1].header.height != low.header.height or path[-1] is low:
