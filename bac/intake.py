@@ -113,10 +113,19 @@ class Intake:
         Raises:
             Rejected: `NOT_A_MEMBER`, `BAD_SIGNATURE`.
         """
-        preimage = leader_preimage(header_id, self._network, self._shard)
-        if not self._suite.verify(self._key_of(signature.leader), preimage, signature.signature):
-            raise Rejected(Code.BAD_SIGNATURE, "not the leader's signature on this header")
+        self.leader_signatures(header_id, (signature,))
         return Verified(signature)
+
+    def leader_signatures(self, header_id: Hash, signatures: tuple[LeaderSignature, ...]) -> None:
+        """Judges members' signatures on the header with this hash.
+
+        Raises:
+            Rejected: `NOT_A_MEMBER`, `BAD_SIGNATURE`.
+        """
+        preimage = leader_preimage(header_id, self._network, self._shard)
+        for each in signatures:
+            if not self._suite.verify(self._key_of(each.leader), preimage, each.signature):
+                raise Rejected(Code.BAD_SIGNATURE, "not the leader's signature on this header")
 
     def _check_place(self, network: Hash, shard: int) -> None:
         if network != self._network:

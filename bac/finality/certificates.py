@@ -27,7 +27,7 @@ class Tallies:
         self._tallies: dict[Ballot, Tally] = {}
         self._certified: set[Ballot] = set()
         self._spent: dict[NodeId, int] = {}
-        self._latest: dict[NodeId, dict[int, list[Acknowledgement]]] = {}
+        self._latest: dict[NodeId, dict[int, tuple[Acknowledgement, ...]]] = {}
 
     def add(self, acknowledgement: Acknowledgement, source: NodeId) -> Certificate | None:
         """Counts what the peer `source` sent, its own; the certificate that it completes, once.
@@ -38,23 +38,20 @@ class Tallies:
         if acknowledgement.voter != source:
             raise Rejected(Code.NOT_A_MEMBER, "an acknowledgement in another's name", source)
         ballot = acknowledgement.ballot
-        if ballot in self._certified:
-            return None
-        spent = self._spent.get(acknowledgement.voter, 0)
-        if spent >= BALLOTS_MAX:
-            return None
+        spent = self._spent.get(source, 0)
         tally = self._tallies.get(ballot)
+        if spent >= BALLOTS_MAX or (tally is None and ballot in self._certified):
+            return None
         if tally is None:
             tally = Tally(ballot, self._electorate, self._scope)
-        before = tally.units
-        tally.add(acknowledgement, source)
+        if not tally.add(acknowledgement, source):
+            return None
         self._tallies[ballot] = tally
-        if tally.units > before:
-            self._spent[acknowledgement.voter] = spent + 1
+        self._spent[source] = spent + 1
         return self._complete(ballot, tally)
 
     def _complete(self, ballot: Ballot, tally: Tally) -> Certificate | None:
-        certificate = tally.certificate()
+        certificate = tally.certificate() if tally.is_full else None
         if certificate is not None:
             self.done(ballot)
         return certificate
@@ -71,12 +68,14 @@ class Tallies:
 
     def rivals(self, acknowledgement: Acknowledgement) -> tuple[Acknowledgement, ...]:
         """Earlier acknowledgements by the same voter in the same view, of other headers; remembers this one (V9)."""
-        views = self._latest.setdefault(acknowledgement.voter, {})
-        known = views.setdefault(acknowledgement.ballot.view, [])
-        others = tuple(each for each in known if each.ballot != acknowledgement.ballot)
+        ballot = acknowledgement.ballot
+        views = self._latest.get(acknowledgement.voter)
+        if views is None:
+            views = self._latest[acknowledgement.voter] = {}
+        known = views.get(ballot.view, ())
+        others = tuple([each for each in known if each.ballot != ballot])
         if len(others) == len(known):
-            known.append(acknowledgement)
-            del known[:-2]
-        if len(views) > VIEWS_MAX:
-            del views[min(views)]
+            views[ballot.view] = (*others[-1:], acknowledgement)
+            if len(views) > VIEWS_MAX:
+                del views[min(views)]
         return others

@@ -5,6 +5,7 @@ Source: docs/spec/finality.md C1, C2, E3.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Final
 
 from bac.finality.chain import Link, Tree
@@ -55,6 +56,7 @@ def find_confirmed(tree: Tree, carrier: Link) -> Link | None:
 def prove(tree: Tree, block: Link, confirmed: Link, carrier: Link) -> ConfirmationProof:
     """C2: shows that `block`, `confirmed` or an ancestor of it, is confirmed."""
     assert carrier.certificate is not None, "the carrier is certified"
-    path = [link.header for link in confirmed.path() if link.header.height >= block.header.height]
+    bottom = block.header.height
+    path = [link.header for link in takewhile(lambda link: link.header.height >= bottom, confirmed.path())]
     assert len(path) <= PATH_MAX, "an epoch is shorter than a path may be"
     return ConfirmationProof(tuple(reversed(path)), tree.vouchers[confirmed.hash], carrier.header, carrier.certificate)

@@ -175,11 +175,12 @@ class Finality:
 
     def _finish(self) -> list[Effect]:
         """What follows from any input: the next epoch, an acknowledgement, an opening."""
-        self._advance()
-        self.term.vote()
-        self._advance()
-        if self.term.voter.view:
-            self.term.open()
+        if not self.term.is_quiet():
+            self._advance()
+            self.term.vote()
+            self._advance()
+            if self.term.voter.view:
+                self.term.open()
         return self.site.out.take()
 
     def _set_repeat(self, now: Micros) -> None:

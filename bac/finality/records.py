@@ -8,13 +8,19 @@ Source: docs/spec/finality.md V1, E8.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
+
+import msgspec
 
 from bac.protocol import Persist, Store
 from bac.types import Hash
 from bac.wire.block import Body, BoundaryRecord, ConfirmationProof, Envelope
-from bac.wire.codec import U32, U64, Message, decode, encode
+from bac.wire.codec import U32, U64, Message, decode
 from bac.wire.header import Rank
 from bac.wire.votes import Certificate, StateAnnouncement
+
+_pack: Final = msgspec.msgpack.Encoder().encode
+"""As `bac.wire.codec.encode`, without its look at the fields: what is kept was judged when it came in, or made here."""
 
 VOTE = b"v"
 TIP = b"t"
@@ -43,7 +49,7 @@ class VoteRecord(Message, frozen=True, tag=100):
 
 def save_vote(record: VoteRecord) -> Persist:
     """Replaces the vote record."""
-    return Persist(VOTE, encode(record))
+    return Persist(VOTE, _pack(record))
 
 
 def load_vote(store: Store) -> VoteRecord | None:
@@ -54,7 +60,7 @@ def load_vote(store: Store) -> VoteRecord | None:
 
 def save_tip(proof: ConfirmationProof) -> Persist:
     """The proof of the highest block of the present epoch that was reported."""
-    return Persist(TIP, encode(proof))
+    return Persist(TIP, _pack(proof))
 
 
 def load_tip(store: Store) -> ConfirmationProof | None:
@@ -65,7 +71,7 @@ def load_tip(store: Store) -> ConfirmationProof | None:
 
 def save_record(record: BoundaryRecord, epoch: int) -> Persist:
     """The record of the last block of `epoch`; never forgotten."""
-    return Persist(_RECORD + epoch.to_bytes(8, "big"), encode(record))
+    return Persist(_RECORD + epoch.to_bytes(8, "big"), _pack(record))
 
 
 def load_record(store: Store, epoch: int) -> BoundaryRecord | None:
@@ -88,8 +94,8 @@ def save_block(envelope: Envelope, body: Body, block_hash: Hash) -> tuple[Persis
     """Header and body of a block."""
     epoch = envelope.header.epoch
     return (
-        Persist(_block_key(_BODY, epoch, block_hash), encode(body)),
-        Persist(_block_key(_ENVELOPE, epoch, block_hash), encode(envelope)),
+        Persist(_block_key(_BODY, epoch, block_hash), _pack(body)),
+        Persist(_block_key(_ENVELOPE, epoch, block_hash), _pack(envelope)),
     )
 
 

@@ -319,6 +319,10 @@ class Term(ABC):
 
     # ------------------------------------------------------------ acknowledging
 
+    def is_quiet(self) -> bool:
+        """Whether nothing waits to be acknowledged, entered or opened."""
+        return not self._fresh and self._end is None and self.voter.view == 0
+
     def vote(self) -> None:
         """V3: acknowledges the highest of the headers that have become valid, if it may."""
         if self._fresh:

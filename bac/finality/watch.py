@@ -68,7 +68,9 @@ class Watch:
             return
         for other in rivals:
             rival = tree.get(other.ballot.header_hash)
-            evidence = None if rival is None else double(self._scope.shard, (link, given), (rival, other))
+            if rival is None or link.descends_from(rival):
+                continue
+            evidence = double(self._scope.shard, (link, given), (rival, other))
             if evidence is not None and self._are_signed(given, other) and self._is_news("double", given.voter):
                 yield evidence
         if link.verdict is Verdict.INVALID and link.header.kind is Kind.OPENING:

@@ -12,7 +12,8 @@ Source: docs/spec/wire.md WI-13.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from bac.crypto.suite import QuorumScheme
 from bac.errors import Code, Rejected
@@ -82,8 +83,7 @@ def _is_good(scheme: QuorumScheme, publics: Sequence[bytes], message: bytes, sig
     return scheme.fast_aggregate_verify(publics, message, aggregate)
 
 
-@dataclass(frozen=True, slots=True)
-class _Share:
+class _Share(NamedTuple):
     signature: bytes
     source: NodeId
     is_verified: bool
@@ -101,8 +101,10 @@ class Tally:
         self._shares: dict[NodeId, _Share] = {}
         self._culprits: list[NodeId] = []
 
-    def add(self, acknowledgement: Acknowledgement, source: NodeId) -> None:
-        """Counts an acknowledgement that the peer `source` sent. Its signature is judged later, or never.
+    def add(self, acknowledgement: Acknowledgement, source: NodeId) -> bool:
+        """Counts an acknowledgement that the peer `source` sent; whether it brought units.
+
+        Its signature is judged later, or never.
 
         Raises:
             Rejected: `NOT_A_MEMBER`, or `MALFORMED` (another ballot, or a signature of another scheme).
@@ -119,8 +121,15 @@ class Tally:
         if known is None:
             self._shares[voter.identity] = share
             self.units += voter.units
-        elif known.signature != share.signature:
+            return True
+        if known.signature != share.signature:
             self._settle(voter, known, share)
+        return False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a quorum has come in, of whose signatures some may be bad."""
+        return self._electorate.is_quorum(self.units)
 
     def _settle(self, voter: Elector, known: _Share, other: _Share) -> None:
         """Of two different signatures for one voter the first stays if it is good."""
@@ -159,7 +168,7 @@ class Tally:
                 self.units -= voter.units
                 self._culprits.append(share.source)
             else:
-                self._shares[voter.identity] = replace(share, is_verified=True)
+                self._shares[voter.identity] = share._replace(is_verified=True)
 
     def _find_bad(self, voters: Sequence[Elector]) -> list[int]:
         publics = [voter.acknowledgement_key for voter in voters]
