@@ -55,6 +55,7 @@ PACE_TIMER: Final = "pace"
 EVIDENCE_MAX: Final = 16
 RESENT_MAX: Final = 64
 _TRANSACTION_TAG: Final = tag_of(SignedTransaction)
+_VOTES: Final = (Acknowledgement, Envelope)
 
 
 class BasicBac:
@@ -128,7 +129,7 @@ class BasicBac:
                 self._on_proposal(sender, message)
             case _:
                 effects = self.finality.on_message(sender, message, now)
-                if not effects and isinstance(message, Acknowledgement | Envelope):
+                if not effects and isinstance(message, _VOTES):
                     return effects  # nothing has changed that the source of blocks could act upon
                 return self._after(effects, now)
         return self._after([], now)
@@ -170,13 +171,16 @@ class BasicBac:
 
     def _notice(self, effects: Sequence[Effect]) -> None:
         """Confirmed transactions leave the pool; evidence is kept for the next block."""
-        if any(isinstance(effect, Commit) for effect in effects):
-            state = self._confirmed_state().ledger
-            self.mempool.settle(state)
-            self._own = {each: verified for each, verified in self._own.items() if verified.id in self.mempool}
+        is_confirmed = False
         for effect in effects:
-            if isinstance(effect, Accuse):
+            if isinstance(effect, Commit):
+                is_confirmed = True
+            elif isinstance(effect, Accuse):
                 self._keep_evidence(effect.evidence)
+        if is_confirmed:
+            self.mempool.settle(self._confirmed_state().ledger)
+            if self._own:
+                self._own = {each: verified for each, verified in self._own.items() if verified.id in self.mempool}
 
     # ------------------------------------------------------------ transactions and evidence
 
@@ -264,10 +268,9 @@ class BasicBac:
             raise Rejected(Code.NO_QUORUM, "a proposal to somebody who does not lead", sender)
         block_hash = header_hash(envelope.header)
         self._site.intake.header(envelope.header)
-        for each in envelope.signatures:
-            if each.leader not in term.epoch.leaders():
-                raise Rejected(Code.NOT_A_MEMBER, "a proposal signed by somebody who does not lead", sender)
-            self._site.intake.leader_signature(block_hash, each)
+        if any(each.leader not in term.epoch.leaders() for each in envelope.signatures):
+            raise Rejected(Code.NOT_A_MEMBER, "a proposal signed by somebody who does not lead", sender)
+        self._site.intake.leader_signatures(block_hash, envelope.signatures)
         proposal = self._proposals.get(block_hash)
         if proposal is None:
             proposer = envelope.signatures[0].leader if envelope.signatures else None

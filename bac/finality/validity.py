@@ -87,6 +87,7 @@ class Validity:
         self._intake = intake
         self._committee_hash = epoch.committee_hash
         self._weights = {leader.identity: leader.weight for leader in epoch.committee}
+        self._weight = sum(self._weights.values())
 
     # ------------------------------------------------------------ V4
 
@@ -109,8 +110,7 @@ class Validity:
         signers = [each.leader for each in envelope.signatures]
         if signers != sorted(set(signers)) or not self._may_sign(header, signers):
             raise Rejected(Code.NO_QUORUM, "not signed by those who must sign such a header")
-        for each in envelope.signatures:
-            self._intake.leader_signature(block_hash, each)
+        self._intake.leader_signatures(block_hash, envelope.signatures)
 
     def _may_sign(self, header: Header, signers: Sequence[NodeId]) -> bool:
         if header.kind is Kind.OPENING:
@@ -119,9 +119,8 @@ class Validity:
 
     def is_supermajority(self, signers: Sequence[NodeId]) -> bool:
         """Whether they are leaders with more than two thirds of the committee's weight."""
-        if any(signer not in self._weights for signer in signers):
-            return False
-        return 3 * sum(self._weights[signer] for signer in signers) > 2 * sum(self._weights.values())
+        weights = [self._weights[signer] for signer in signers if signer in self._weights]
+        return len(weights) == len(signers) and 3 * sum(weights) > 2 * self._weight
 
     def _check_closing(self, envelope: Envelope) -> None:
         certificate = envelope.certificate
