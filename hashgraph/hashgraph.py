@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from hashgraph import gossip, snapshot
 from hashgraph.event import Event, ForkProof, Limits, OrderedEvent
@@ -100,6 +101,18 @@ class Hashgraph:
         """Fame of a witness that is held: None while undecided; False for other events. Raises KeyError."""
         witness = self._graph.nodes[event_id].witness
         return False if witness is None else self._fame.is_famous(witness)
+
+    def unique_famous(self, number: int) -> tuple[Event, ...]:
+        """The unique famous witnesses of a closed round that was not cut, ascending by creator.
+
+        Raises:
+            ValueError: the round is not closed, or was cut.
+        """
+        candidates = self._rounds.by_number.get(number)
+        if candidates is None or not 0 < number <= self._fame.closed:
+            raise ValueError(f"round {number} is not closed, or was cut")
+        events = [witness.node.event for witness in self._order.unique_famous(candidates)]
+        return tuple(sorted(events, key=attrgetter("creator")))
 
     def placed(self, event_id: bytes) -> tuple[int, int] | None:
         """(round received, consensus time in µs) of an event that is held, or None before. Raises KeyError."""

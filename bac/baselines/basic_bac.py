@@ -30,7 +30,7 @@ from bac.finality.epochs import Epoch
 from bac.finality.evidence import Court
 from bac.finality.finality import Finality
 from bac.finality.records import load_signed, save_signed
-from bac.finality.site import Outbox, Site
+from bac.finality.site import Outbox, Roster, Site
 from bac.finality.validity import tag_at
 from bac.finality.voter import KeyChain
 from bac.genesis import Genesis
@@ -82,12 +82,12 @@ class BasicBac:
         self._epochs: dict[int, Epoch] = {}
         self.court = Court(scope, suite, self._electorate)
         machine = LedgerMachine(ground, self._params, self._verify, self.court.judge_item)
-        others = tuple(each for each in ground.members if each != me)
         self._site = Site(
-            me=me, peers=ground.members, others=others, scope=scope, params=self._params, machine=machine,
+            me=me, roster=Roster(me, ground.members), scope=scope, params=self._params, machine=machine,
             suite=suite, intake=intake, signing=signing, keys=KeyChain(secrets.acknowledgement, scope),
-            random=construction.random, store=construction.store, collect=self._collect, out=Outbox(me),
-            epochs=self._epochs, rules=self.RULES,
+            random=construction.random, store=construction.store, collect=self._collect,
+            claims=_no_claims, out=Outbox(me),
+            epochs=self._epochs, rules=self.RULES, remember=ground.remember,
         )  # fmt: skip
         self.mempool = Mempool(self._params)
         self._own: dict[bytes, VerifiedTransaction] = {}
@@ -403,6 +403,10 @@ class BasicBac:
 
     def _set_pace(self, at: Micros) -> None:
         self._wanted.append(at)
+
+
+def _no_claims() -> None:
+    """Leaders rotate: nobody claims a seat."""
 
 
 def _is_news(certificate: Certificate, justify: Rank) -> bool:

@@ -5,7 +5,7 @@ Finality never looks into a state. It hands over parent, place and items, and co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from typing import Protocol as Interface
@@ -34,7 +34,7 @@ class Place:
         parent: hash of the parent's header.
         committee: of the epoch, in the order of succession.
         electorate: of the epoch.
-        certificate: the highest good one in the body, if there is any.
+        certificates: the good ones in the body that each raise the rank, ascending.
     """
 
     epoch: int
@@ -44,7 +44,12 @@ class Place:
     parent: Hash
     committee: tuple[Leader, ...]
     electorate: Electorate
-    certificate: Certificate | None
+    certificates: tuple[Certificate, ...] = ()
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The highest good one in the body, if there is any."""
+        return self.certificates[-1] if self.certificates else None
 
     def voters(self) -> tuple[tuple[NodeId, Units], ...]:
         """Identity and units of all who signed the certificate."""
@@ -69,6 +74,10 @@ class Draw:
     seed: Hash
     excluded: tuple[NodeId, ...] = ()
     summary: ShardSummary = NO_SUMMARY
+
+
+Remember: TypeAlias = Callable[[bytes, bytes, Callable[[], Any]], Any]
+"""(the parent, what stands on it, how to compute the answer) -> the answer: a driver may remember pure answers."""
 
 
 class Restoring(Interface):
@@ -107,8 +116,15 @@ class Machine(Interface):
         """E2: whether the block of this round, with this state after it, is the last of its epoch."""
         ...
 
+    def conclude(self, state: State, place: Place) -> State:
+        """The state after the last block of an epoch: `state`, after its body, with what the end of the epoch changes.
+
+        Raises Rejected if the epoch cannot end here (an opening without the claim lists of a quorum).
+        """
+        ...
+
     def draw(self, state: State, epoch: int, seed: Hash) -> Draw:
-        """Who follows after `epoch`, whose last block leaves `state`; `seed` is seed_{e+1}."""
+        """Who follows after `epoch`, whose last block leaves `state`, concluded; `seed` is seed_{e+1}."""
         ...
 
     def chunk(self, state: State, start: bytes) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from bac.crypto.suite import KeyPair, Suite
 from bac.finality.confirmation import TWO_BLOCKS, TwoBlocks
 from bac.finality.epochs import Epoch
-from bac.finality.machine import Machine
+from bac.finality.machine import Machine, Remember
 from bac.finality.voter import KeyChain
 from bac.intake import Intake
 from bac.params import Params
@@ -17,6 +17,7 @@ from bac.proofs.certificate import Scope
 from bac.protocol import Effect, Persist, Send, Store
 from bac.types import Micros, NodeId
 from bac.wire.block import Body, LeaderSignature, leader_preimage
+from bac.wire.claims import ClaimList
 from bac.wire.codec import Message
 from bac.wire.header import Header, header_hash
 from bac.wire.signed import UNSIGNED, S, preimage, with_signature
@@ -33,6 +34,21 @@ class Block(Message, frozen=True, tag=101):
 
     header: Header
     body: Body
+
+
+class Roster:
+    """Who is registered, and so may be told something: whoever feeds finality keeps it up to date."""
+
+    __slots__ = ("_me", "others", "peers")
+
+    def __init__(self, me: NodeId, peers: Iterable[NodeId]) -> None:
+        self._me = me
+        self.set(peers)
+
+    def set(self, peers: Iterable[NodeId]) -> None:
+        """From now on these, this node among them or not."""
+        self.peers = tuple(sorted(peers))
+        self.others = tuple(each for each in self.peers if each != self._me)
 
 
 class Outbox:
@@ -68,8 +84,7 @@ class Site:
 
     Attributes:
         me: its identity.
-        peers: all registered members, itself included, ascending.
-        others: the peers without itself.
+        roster: all registered members.
         scope: network, shard, quorum scheme.
         params: of the network.
         machine: executes bodies.
@@ -81,13 +96,14 @@ class Site:
         store: what was persisted.
         out: where effects go.
         collect: items for an opening.
+        claims: this node's claim list for the next epoch, if claims are made and it has one (R3).
         epochs: the present epoch and the last ones, by number.
         rules: what confirms.
+        remember: shares what follows from a parent and a body between the nodes of one process, or None.
     """
 
     me: NodeId
-    peers: tuple[NodeId, ...]
-    others: tuple[NodeId, ...]
+    roster: Roster
     scope: Scope
     params: Params
     machine: Machine
@@ -98,9 +114,21 @@ class Site:
     random: Random
     store: Store
     collect: Collector
+    claims: Callable[[], ClaimList | None]
     out: Outbox = field(repr=False)
     epochs: dict[int, Epoch] = field(default_factory=dict, repr=False)
     rules: TwoBlocks = TWO_BLOCKS
+    remember: Remember | None = None
+
+    @property
+    def peers(self) -> tuple[NodeId, ...]:
+        """All registered members, ascending."""
+        return self.roster.peers
+
+    @property
+    def others(self) -> tuple[NodeId, ...]:
+        """The peers without this node."""
+        return self.roster.others
 
     def sign(self, message: S) -> S:
         """`message` with this node's signature."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 from bac.errors import Code, Rejected
 from bac.finality.chain import Link, Verdict
 from bac.finality.epochs import Epoch, Successors, succeed
-from bac.finality.machine import Machine, Place
+from bac.finality.machine import Machine, Place, Remember
 from bac.finality.newview import check_new_view, opening_time_us, rank_of
 from bac.intake import Intake
 from bac.params import Params
@@ -79,8 +79,13 @@ def is_evidence(item: bytes) -> bool:
 class Validity:
     """The judge of the headers of one epoch."""
 
-    def __init__(self, epoch: Epoch, scope: Scope, params: Params, machine: Machine, intake: Intake) -> None:
+    def __init__(
+        self, epoch: Epoch, scope: Scope, params: Params, machine: Machine, intake: Intake,
+        remember: Remember | None = None,
+    ) -> None:  # fmt: skip
+        """`remember` shares what follows from a parent and a body between the nodes of one process."""
         self._epoch = epoch
+        self._remember = remember
         self._scope = scope
         self._params = params
         self._machine = machine
@@ -136,9 +141,15 @@ class Validity:
         """What follows from the parent (valid, executed) and the body (held); None if the header is not that."""
         assert link.parent is not None, "judged after its parent"
         assert link.body is not None, "judged with its body"
-        header = link.header
+        parent, items = link.parent, link.body.items
+        if self._remember is None or root_of(items) != link.header.transaction_root:
+            return self._judge(link.header, parent, items)
+        derived: Derived | None = self._remember(parent.hash, link.hash, lambda: self._judge(link.header, parent, items))
+        return derived
+
+    def _judge(self, header: Header, parent: Link, items: tuple[bytes, ...]) -> Derived | None:
         try:
-            derived = self._derive_as(header, link.parent, link.body.items)
+            derived = self._derive_as(header, parent, items)
         except Rejected:
             return None
         return derived if derived is not None and derived.header == header else None
@@ -161,9 +172,11 @@ class Validity:
             return None
         certificates = self._certificates(parent, items)
         justify = rank_of(certificates[-1]) if certificates else self._justify_of(parent)
-        state = self._execute(parent, 0, time_us, items, certificates)
+        place = self._place(parent, 0, time_us, certificates)
+        state = self._machine.execute(parent.state, place, items)
         successors = None
         if self._machine.ends_epoch(state, round_):
+            state = self._machine.conclude(state, place)
             successors = self._succeed(state)
         header = self._header(parent, 0, Kind.ORDERED, round_, time_us, items, justify, state, successors)
         return Derived(header, state, successors, certificates)
@@ -172,7 +185,7 @@ class Validity:
         """R5, R6: the opening of a later view; the first item is NV(`view`), which must stand on `parent`.
 
         Raises:
-            Rejected: NV is not valid.
+            Rejected: NV is not valid, or the epoch cannot end with these items.
         """
         new_view = self._new_view_of(items)
         if new_view is None or view < 1:
@@ -188,7 +201,8 @@ class Validity:
             header = self._header(parent, view, Kind.OPENING, 0, parent.header.time_us, items, top, parent.state, None)
             return Derived(header, parent.state, None, (), new_view)
         time_us = opening_time_us(new_view, self._epoch.electorate, parent.header.time_us)
-        state = self._execute(parent, view, time_us, items, ())
+        place = self._place(parent, view, time_us, ())
+        state = self._machine.conclude(self._machine.execute(parent.state, place, items), place)
         successors = self._succeed(state)
         header = self._header(parent, view, Kind.OPENING, 0, time_us, items, top, state, successors)
         return Derived(header, state, successors, (), new_view)
@@ -243,10 +257,8 @@ class Validity:
     def _is_ancestor(self, link: Link, rank: Rank) -> bool:
         return any(each.hash == rank.hash and each.rank == rank for each in link.path() if each.parent is not None)
 
-    def _execute(
-        self, parent: Link, view: int, time_us: Micros, items: tuple[bytes, ...], certificates: tuple[Certificate, ...]
-    ) -> Any:
-        place = Place(
+    def _place(self, parent: Link, view: int, time_us: Micros, certificates: tuple[Certificate, ...]) -> Place:
+        return Place(
             epoch=self._epoch.number,
             view=view,
             height=Height(parent.header.height + 1),
@@ -254,9 +266,8 @@ class Validity:
             parent=parent.hash,
             committee=self._epoch.committee,
             electorate=self._epoch.electorate,
-            certificate=certificates[-1] if certificates else None,
+            certificates=certificates,
         )
-        return self._machine.execute(parent.state, place, items)
 
     def _succeed(self, state: Any) -> Successors:
         base = self._epoch.base

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from bac.errors import Rejected
 from bac.finality.chain import Link, Verdict, header_hash
 from bac.finality.epochs import Epoch
 from bac.finality.newview import check_announcement, check_new_view
@@ -88,7 +89,7 @@ class Views(Term):
         self.voter.enter(view)
         high = self.voter.high_rank_below(view)
         state = self.site.sign(State(self.epoch.number, view, high, self.now, self.site.me, UNSIGNED))
-        self.voter.state = StateAnnouncement(state, self.voter.highest_below(view), None)
+        self.voter.state = StateAnnouncement(state, self.voter.highest_below(view), self.site.claims())
         self.site.out.add(self.voter.record())
         self.recovery.add_state(self.voter.state)
         self.site.out.send(self.electors, self.voter.state)
@@ -165,7 +166,10 @@ class Views(Term):
         items: tuple[bytes, ...] = (encode(new_view),)
         if parent.closed is None:
             items += self.site.collect(parent.state)
-        derived = self.validity.open(parent, view, items)
+        try:
+            derived = self.validity.open(parent, view, items)
+        except Rejected:
+            return  # what the epoch needs to end is still on its way
         assert derived is not None, "NV stands on its own highest certificate"
         block_hash = header_hash(derived.header)
         self.opened[view] = block_hash

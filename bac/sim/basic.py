@@ -202,7 +202,7 @@ class BasicOracle:
         header = block.header
         place = Place(
             header.epoch, header.view, header.height, header.time_us, header.parent, state.epoch.committee,
-            state.epoch.electorate, _certificate(block),
+            state.epoch.electorate, _certificates(block),
         )  # fmt: skip
         post = self._machine.execute(state.post, place, block.body.items)
         epoch = state.epoch
@@ -261,14 +261,14 @@ class BasicOracle:
         return transaction.id
 
 
-def _certificate(block: Block) -> Certificate | None:
-    """The certificate in a body that the header names."""
+def _certificates(block: Block) -> tuple[Certificate, ...]:
+    """The certificate in a body that the header names, if there is one."""
     for item in block.body.items:
         if tag_at(item) == _CERTIFICATE_TAG and block.header.view == 0:
             certificate = decode(Certificate, item)
             if rank_of(certificate) == block.header.justify:
-                return certificate
-    return None
+                return (certificate,)
+    return ()
 
 
 def _new_view(block: Block) -> NewView | None:

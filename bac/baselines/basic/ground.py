@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from bac.baselines.basic.rotation import DrawFunction, Rotation
 from bac.finality.epochs import Epoch, genesis_epoch
+from bac.finality.machine import Remember
 from bac.genesis import Genesis, GenesisShard, network_id
 from bac.ledger.state import State, genesis_state
 from bac.params import Params
@@ -17,9 +17,6 @@ from bac.wire.block import PATH_MAX
 
 ROUNDS_MAX: Final = PATH_MAX - 56
 """A path leads from any block of an epoch to its end: 56 headers are left for recovery."""
-
-Remember: TypeAlias = Callable[[bytes, bytes, Callable[[], Any]], Any]
-"""(root of the parent's state, where and what, execution) -> its answer: a driver may remember pure answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Ground:
         state: the first state.
         draw: who follows whom.
         epoch: epoch 0.
-        remember: shares execution between nodes, or None.
+        remember: shares execution, and what follows from it, between nodes; or None.
     """
 
     network: Hash

@@ -127,6 +127,10 @@ class LedgerMachine:
         """As the machine's: after the fixed number of rounds."""
         return round_ >= self._params.epoch_rounds
 
+    def conclude(self, state: Post, place: Place) -> Post:  # noqa: ARG002 (nothing ends with an epoch)
+        """As the machine's."""
+        return state
+
     def draw(self, state: Post, epoch: int, seed: Hash) -> Draw:
         """As the machine's."""
         return self._ground.draw(state.ledger, epoch, seed, state.culprits)
