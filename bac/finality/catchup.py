@@ -9,6 +9,7 @@ Source: docs/spec/finality.md R7, R8, E8, V7.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from bac.errors import Code, Rejected
@@ -28,6 +29,12 @@ WANTED_MAX = 64
 ASKED = 2
 """Peers asked at a time, after the one that is known to have it."""
 SERVED_MAX = 64
+
+
+@lru_cache(maxsize=4)
+def _body_of(data: bytes) -> Body:
+    """The body that `data` encodes, remembered for a while, as the leaders get it twice. Raises Rejected."""
+    return decode(Body, data)
 
 
 class Pulls:
@@ -135,21 +142,19 @@ class Pulls:
         if link.body is not None:
             return None
         assembly = self._bodies.get(link.hash)
-        whole = len(chunk.data) == chunk.total
-        if whole:
-            assembly = Assembly(link.hash, sender)
-        elif assembly is None:
+        if len(chunk.data) == chunk.total and chunk.offset == 0:
+            return self._complete(link, chunk.data, sender)
+        if assembly is None:
             assembly = self._bodies[link.hash] = Assembly(link.hash, sender)
         data = assembly.add(chunk)
         if data is None:
-            if not whole:
-                self._site.out.send((sender,), assembly.pull())
+            self._site.out.send((sender,), assembly.pull())
             return None
         return self._complete(link, data, sender)
 
     def _complete(self, link: Link, data: bytes, sender: NodeId) -> Link:
         try:
-            body = decode(Body, data)
+            body = _body_of(data)
         except Rejected as refusal:
             self._bodies.pop(link.hash, None)
             raise Rejected(refusal.code, refusal.reason, sender) from refusal

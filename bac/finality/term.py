@@ -45,7 +45,7 @@ class Term(ABC):
         self.site = site
         self.epoch = epoch
         self.tree = Tree(epoch.base, state)
-        self.validity = Validity(epoch, site.scope, site.params, site.machine, site.intake)
+        self.validity = Validity(epoch, site.scope, site.params, site.machine, site.intake, site.remember)
         self.tallies = Tallies(epoch.electorate, site.scope)
         self.recovery = Recovery(epoch)
         self.pulls = Pulls(site, self.tree)

@@ -141,10 +141,10 @@ class Validity:
         """What follows from the parent (valid, executed) and the body (held); None if the header is not that."""
         assert link.parent is not None, "judged after its parent"
         assert link.body is not None, "judged with its body"
-        parent, items = link.parent, link.body.items
-        if self._remember is None or root_of(items) != link.header.transaction_root:
-            return self._judge(link.header, parent, items)
-        derived: Derived | None = self._remember(parent.hash, link.hash, lambda: self._judge(link.header, parent, items))
+        header, parent, items = link.header, link.parent, link.body.items
+        if self._remember is None or root_of(items) != header.transaction_root:
+            return self._judge(header, parent, items)
+        derived: Derived | None = self._remember(parent.hash, link.hash, lambda: self._judge(header, parent, items))
         return derived
 
     def _judge(self, header: Header, parent: Link, items: tuple[bytes, ...]) -> Derived | None:
