@@ -123,8 +123,9 @@ class Intake:
             Rejected: `NOT_A_MEMBER`, `BAD_SIGNATURE`.
         """
         preimage = leader_preimage(header_id, self._network, self._shard)
+        verify, key_of = self._suite.verify, self._key_of
         for each in signatures:
-            if not self._suite.verify(self._key_of(each.leader), preimage, each.signature):
+            if not verify(key_of(each.leader), preimage, each.signature):
                 raise Rejected(Code.BAD_SIGNATURE, "not the leader's signature on this header")
 
     def _check_place(self, network: Hash, shard: int) -> None:

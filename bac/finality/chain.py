@@ -114,10 +114,11 @@ class Link:
 
     def descends_from(self, other: Link) -> bool:
         """Whether `other` is this, or a known ancestor."""
-        for link in self.path():
-            if link.header.height <= other.header.height:
-                return link is other
-        return False
+        height = other.header.height
+        link: Link | None = self
+        while link is not None and link.header.height > height:
+            link = link.parent
+        return link is other
 
 
 class Tree:

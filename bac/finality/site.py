@@ -73,7 +73,9 @@ class Outbox:
 
     def send(self, to: Iterable[NodeId], message: Any) -> None:
         """Sends to each recipient once, never to this node itself."""
-        recipients = tuple(dict.fromkeys(identity for identity in to if identity != self._me))
+        recipients = to if isinstance(to, tuple) else tuple(to)
+        if self._me in recipients or len(set(recipients)) < len(recipients):
+            recipients = tuple(dict.fromkeys(identity for identity in recipients if identity != self._me))
         if recipients:
             self._effects.append(Send(recipients, message))
 

@@ -13,6 +13,7 @@ Source: docs/spec/finality.md, rules V, C, E; recovery is `bac.finality.views`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import takewhile
 from typing import Final
 
 from bac.finality.catchup import Pulls
@@ -281,7 +282,8 @@ class Term(ABC):
         """Reports confirmed blocks, in order, as far as they were executed."""
         if self.confirmed is self.committed or self.confirmed.verdict is Verdict.INVALID:
             return
-        path = [link for link in self.confirmed.path() if link.header.height > self.committed.header.height]
+        bottom = self.committed.header.height
+        path = [*takewhile(lambda link: link.header.height > bottom, self.confirmed.path())]
         blocks: list[Link] = []
         for link in reversed(path):
             if link.verdict is not Verdict.VALID:
@@ -306,12 +308,13 @@ class Term(ABC):
         self.site.out.add(Commit(Block(link.header, link.body), self._proof(link)))
 
     def save(self, link: Link) -> None:
-        """V1: makes header and body durable."""
-        if link.is_saved or link.body is None:
-            return
-        link.is_saved = True
-        envelope = link.envelope or Envelope(link.header, (), None, None)
-        self.site.out.persist(save_block(envelope, link.body, link.hash))
+        """V1: makes header and body durable, after those of all ancestors."""
+        path = [*takewhile(lambda each: not each.is_saved and each is not self.tree.root, link.path())]
+        for each in reversed(path):
+            assert each.body is not None, "only what was executed is made durable"
+            each.is_saved = True
+            envelope = each.envelope or Envelope(each.header, (), None, None)
+            self.site.out.persist(save_block(envelope, each.body, each.hash))
 
     def ended(self) -> Link | None:
         """E5: the last block of the epoch, if the proof of it is held."""
@@ -345,8 +348,7 @@ class Term(ABC):
     def _acknowledge(self, link: Link) -> None:
         """V8."""
         acknowledgement = self.voter.acknowledge(link)
-        for each in reversed([*link.path()][:-1]):
-            self.save(each)
+        self.save(link)
         self.site.out.add(self.voter.record())
         targets = self.targets(link)
         self.site.out.send(targets, acknowledgement)

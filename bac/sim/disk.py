@@ -12,7 +12,7 @@ class Disk:
 
     def __init__(self) -> None:
         self._records: dict[bytes, bytes] = {}
-        self._log: list[Persist] = []
+        self._log: list[tuple[bytes, bytes | None]] = []  # pairs of bytes do not burden the garbage collector
 
     def get(self, key: bytes) -> bytes | None:
         """As the contract's Store."""
@@ -25,7 +25,7 @@ class Disk:
     @property
     def log(self) -> tuple[Persist, ...]:
         """Everything persisted after the last snapshot, in order."""
-        return tuple(self._log)
+        return tuple(Persist(*entry) for entry in self._log)
 
     def persist(self, effect: Persist) -> None:
         """Performs `effect`."""
@@ -36,7 +36,7 @@ class Disk:
         if effect.key == SNAPSHOT:
             self._log.clear()
         else:
-            self._log.append(effect)
+            self._log.append((effect.key, effect.record))
 
     def wipe(self) -> None:
         """Loses everything."""

@@ -35,6 +35,8 @@ class SharedQuorum:
     def __init__(self, inner: QuorumScheme) -> None:
         self._inner = inner
         self._judged: dict[tuple[bytes, bytes, tuple[bytes, ...]], bool] = {}
+        self.signature_size = inner.signature_size
+        self.sign = inner.sign
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -54,6 +56,7 @@ class SharedSuite:
 
     def __init__(self, inner: Suite) -> None:
         self._inner = inner
+        self._verify = inner.verify
         self.quorum = SharedQuorum(inner.quorum)
         self._judged: dict[tuple[bytes, bytes, bytes], bool] = {}
 
@@ -63,8 +66,9 @@ class SharedSuite:
     def verify(self, public: bytes, message: bytes, signature: bytes) -> bool:
         """As the suite's."""
         key = (public, message, signature)
-        if key not in self._judged:
+        known = self._judged.get(key)
+        if known is None:
             if len(self._judged) >= KEPT:
                 self._judged.clear()
-            self._judged[key] = self._inner.verify(public, message, signature)
-        return self._judged[key]
+            known = self._judged[key] = self._verify(public, message, signature)
+        return known

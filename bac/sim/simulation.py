@@ -155,7 +155,10 @@ class Simulation:
             arrivals = flight.arrivals
             if arrivals:
                 following, recipient = arrivals.pop()
-                heapreplace(heap, (following, sequence, recipient, flight))
+                if following == time:
+                    heap[0] = (time, sequence, recipient, flight)  # nothing is between two arrivals of one time
+                else:
+                    heapreplace(heap, (following, sequence, recipient, flight))
             else:
                 heappop(heap)
             handler = short[receiver]

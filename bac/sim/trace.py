@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from hashlib import sha256
 from struct import Struct
 from typing import BinaryIO, Final
@@ -67,9 +68,15 @@ def effect_payload(effect: Effect, encode: Callable[[object], bytes]) -> tuple[K
             raise TypeError(f"not an effect: {type(effect).__name__}")
 
 
+@cache
+def _indices(count: int) -> Struct:
+    return Struct(f"<{count}I")
+
+
 def send_payload(recipients: tuple[int, ...], data: bytes) -> bytes:
     """Payload of a `Send`: the number of recipients, their indices, the message."""
-    return Struct(f"<{len(recipients) + 1}I").pack(len(recipients), *recipients) + data
+    count = len(recipients)
+    return _indices(count + 1).pack(count, *recipients) + data
 
 
 def split_send(payload: bytes) -> tuple[tuple[int, ...], bytes]:
