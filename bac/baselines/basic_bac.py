@@ -74,10 +74,8 @@ class BasicBac:
         me = NodeId(signing.public)
         ground = ground or lay(genesis, shard_of(genesis, me), self._params, kind=self.ELECTORATE)
         scope = Scope(ground.network, ground.shard.shard, suite.quorum)
-        known = frozenset(ground.members)
-        intake = Intake(
-            scope.network, scope.shard, genesis.authority, suite, lambda each: each if each in known else None
-        )
+        keys: dict[NodeId, bytes] = {each: each for each in ground.members}
+        intake = Intake(scope.network, scope.shard, genesis.authority, suite, keys.get)
         self._verify = Verifications(intake)
         self._epochs: dict[int, Epoch] = {}
         self.court = Court(scope, suite, self._electorate)
@@ -125,6 +123,8 @@ class BasicBac:
                 self._on_transactions(sender, message)
             case Evidence():
                 self._on_evidence(sender, message)
+            case Envelope() if self._is_known(message):
+                return ()
             case Envelope() if self._is_proposal(message):
                 self._on_proposal(sender, message)
             case _:
@@ -251,13 +251,15 @@ class BasicBac:
         is_active = term.voter.view == 0 and term.ended() is None and term.tree.root.state is not None
         return is_active and self._site.me in term.epoch.leaders()
 
+    def _is_known(self, envelope: Envelope) -> bool:
+        """Whether the header has been published, and this node has that."""
+        known = self.finality.term.tree.get(header_hash(envelope.header))
+        return known is not None and known.envelope is not None
+
     def _is_proposal(self, envelope: Envelope) -> bool:
         """BB-1: a header of view 0 that too few leaders have signed yet."""
         header, term = envelope.header, self.finality.term
         if header.view != 0 or header.kind is not Kind.ORDERED or header.epoch != term.epoch.number:
-            return False
-        known = term.tree.get(header_hash(header))
-        if known is not None and known.envelope is not None:
             return False
         return not term.validity.is_supermajority([each.leader for each in envelope.signatures])
 
