@@ -24,8 +24,9 @@ BODY_ITEMS_MAX = 2**18
 
 
 class Body(Message, frozen=True, tag=16):
-    """The ordered items of a block, each in its encoding: transactions, certificates, claims, claim lists, late
-    acknowledgements, departures, seed proofs, records of other shards, evidence, the new view of an opening.
+    """The ordered items of a block, each in its encoding: the record of the round (in view 0), transactions,
+    certificates, claims, claim lists, late acknowledgements, departures, seed proofs, records of other shards,
+    evidence, the new view of an opening.
 
     It travels in chunks (`bac.wire.transfer`).
     """
@@ -33,6 +34,22 @@ class Body(Message, frozen=True, tag=16):
     CAP: ClassVar[int] = BODY_BYTES_MAX
 
     items: Annotated[tuple[ItemField, ...], Meta(max_length=BODY_ITEMS_MAX)]
+
+
+class RoundRecord(Message, frozen=True, tag=21):
+    """The first item of every body of view 0: who took part in the round that closed.
+
+    It is no item of an event: it follows from the graph, and every leader writes the same.
+
+    Attributes:
+        witnesses: bit ``i % 8`` of byte ``i // 8`` (counted from the lowest) stands for leader i in the order of
+            succession, set if one of the round's unique famous witnesses is its own; as many bytes as the committee
+            needs, at least one bit set, and none beyond the last leader.
+    """
+
+    CAP: ClassVar[int] = 1024
+
+    witnesses: Annotated[bytes, Meta(min_length=1, max_length=LEADERS_MAX // 8)]
 
 
 class LeaderSignature(Message, frozen=True):

@@ -25,7 +25,7 @@ class Role(IntEnum):
 
 
 class Claim(Signed, frozen=True, tag=12):
-    """The holder was drawn for `role` in `epoch`: `proof` of the random function shows it."""
+    """The holder was drawn for `role` in `epoch`, the next one: `proof` of the random function shows it."""
 
     DOMAIN: ClassVar[Domain] = Domain.CLAIM
 
@@ -37,7 +37,7 @@ class Claim(Signed, frozen=True, tag=12):
 
 
 class ClaimList(Signed, frozen=True, tag=13):
-    """All claims for the next epoch that a voter has seen, by `claim_id`, ascending. One per voter and epoch.
+    """All claims for `epoch`, the next one, that a voter has seen, by `claim_id`, ascending. One per voter and epoch.
 
     The claims themselves are ordered once each. A list counts only if every claim that it names is ordered.
     """
@@ -52,14 +52,17 @@ class ClaimList(Signed, frozen=True, tag=13):
 
 
 class SeedProof(Message, frozen=True, tag=14):
-    """The primary's share in a coming seed: its proof of the random function. It stands in the primary's own event."""
+    """The primary's share in the seed of `epoch`, the next but one: its proof of the random function."""
 
     epoch: U64
     proof: Bytes80
 
 
 class Departure(Signed, frozen=True, tag=15):
-    """The member is about to drive off; announced by a quarter of the committee, it ends the epoch early."""
+    """The member is about to drive off in `epoch`, the present one: it does not vote in the next.
+
+    Announced by a quarter of the committee, it ends the epoch early.
+    """
 
     DOMAIN: ClassVar[Domain] = Domain.DEPARTURE
 

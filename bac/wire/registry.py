@@ -26,6 +26,7 @@ _ITEMS: tuple[type[Message], ...] = (
     claims.SeedProof,
     claims.Departure,
     block.BoundaryRecord,
+    block.RoundRecord,
     *get_args(evidence.AnyEvidence),
 )
 _MESSAGES: tuple[type[Message], ...] = (

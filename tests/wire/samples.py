@@ -161,6 +161,7 @@ SAMPLES: tuple[Message, ...] = (
     CLAIM_LIST,
     claims.SeedProof(5, some("proof", 80)),
     claims.Departure(3, some_id("leader"), SIGNATURE),
+    block.RoundRecord(b"\x0d"),
     block.Body(()),
     block.Body((ITEM, encode(CERTIFICATE), encode(NEW_VIEW))),
     PROOF,
