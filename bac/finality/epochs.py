@@ -11,15 +11,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from msgspec.structs import replace
+
 from bac.finality.machine import NO_SUMMARY, Draw
 from bac.genesis import Genesis, network_id
 from bac.params import Params
 from bac.proofs.electorate import Electorate, compute_committee_hash
 from bac.proofs.merkle import compute_root
-from bac.types import Hash, Height, Micros, NodeId
+from bac.types import Hash, Height, Micros, NodeId, Units
 from bac.wire.block import ConfirmationProof, Elector, Leader
 from bac.wire.codec import PROTOCOL_VERSION
 from bac.wire.header import Boundary, Header, Kind, Rank, header_hash
+from election.electorate import clip_level
 
 TICKETS = 16
 """Tickets in the draw of a proposer, per member and in the mean."""
@@ -156,23 +159,26 @@ class Successors:
 
 
 def succeed(epoch: Epoch, draw: Draw, params: Params) -> Successors:
-    """E7: the electorate drawn if it qualifies, else the present one less whom `draw` excludes.
-
-    If that would not qualify either, nobody is let go: leaving waits.
-    """
-    electorate = _electorate(draw.electors, type(epoch.electorate))
+    """E7: the electorate drawn if it qualifies, else the present one less culprits and leavers."""
+    kind = type(epoch.electorate)
+    electorate = kind(draw.electors) if draw.electors else None
     if electorate is None or not qualifies(electorate, params):
-        stay = [member for member in epoch.electorate.members if member.identity not in draw.excluded]
-        electorate = _electorate(tuple(stay), type(epoch.electorate))
-        if electorate is None or not qualifies(electorate, params):
-            electorate = epoch.electorate
+        electorate = kind(_remaining(epoch.electorate, draw, params))
     committee = seat(draw.committee, electorate, params)
     boundary = Boundary(electorate.root, compute_committee_hash(committee), draw.seed, draw.summary, None)
     return Successors(electorate, committee, boundary)
 
 
-def _electorate(members: tuple[Elector, ...], kind: type[Electorate]) -> Electorate | None:
-    return kind(members) if members else None
+def _remaining(present: Electorate, draw: Draw, params: Params) -> list[Elector]:
+    """The present voters, clipped anew: culprits go, unless all are; leavers go while enough voters remain."""
+    staying = {member.identity: member for member in present.members if member.identity not in draw.culprits}
+    for identity in draw.leaving:
+        if len(staying) > params.min_voters:
+            staying.pop(identity, None)
+    if not staying:
+        return list(present.members)
+    level = clip_level(member.units for member in staying.values())
+    return [replace(member, units=Units(min(member.units, level))) for member in staying.values()]
 
 
 def qualifies(electorate: Electorate, params: Params) -> bool:
@@ -181,9 +187,9 @@ def qualifies(electorate: Electorate, params: Params) -> bool:
 
 
 def seat(drawn: tuple[Leader, ...], electorate: Electorate, params: Params) -> tuple[Leader, ...]:
-    """E6: the leaders drawn who are in the electorate; all of it, with weight 1, if those are too few."""
+    """E6: the leaders drawn who are in the electorate; if those are too few, all of it as far as there is room."""
     seated = tuple(leader for leader in drawn if leader.identity in electorate.places)[: params.max_leaders]
     if len(seated) >= params.min_leaders:
         return seated
     identities = (*(leader.identity for leader in seated), *(member.identity for member in electorate.members))
-    return tuple(Leader(identity, 1) for identity in dict.fromkeys(identities))
+    return tuple(Leader(identity, 1) for identity in dict.fromkeys(identities))[: params.max_leaders]

@@ -34,6 +34,8 @@ class Place:
         parent: hash of the parent's header.
         committee: of the epoch, in the order of succession.
         electorate: of the epoch.
+        seed: of the epoch.
+        next_seed: of the epoch after it.
         certificates: the good ones in the body that each raise the rank, ascending.
     """
 
@@ -44,6 +46,8 @@ class Place:
     parent: Hash
     committee: tuple[Leader, ...]
     electorate: Electorate
+    seed: Hash
+    next_seed: Hash
     certificates: tuple[Certificate, ...] = ()
 
     @property
@@ -65,14 +69,16 @@ class Draw:
         electors: V_{e+1}, if it qualifies (E7).
         committee: in the order of succession; whoever is not in V_{e+1} is dropped.
         seed: seed_{e+2}.
-        excluded: who is not to stay if the present electorate must: leavers and proven culprits.
+        culprits: who does not stay if the present electorate must: proven dishonest.
+        leaving: who goes then, in this order, as long as enough voters remain.
         summary: of the shard, for its neighbours.
     """
 
     electors: tuple[Elector, ...]
     committee: tuple[Leader, ...]
     seed: Hash
-    excluded: tuple[NodeId, ...] = ()
+    culprits: tuple[NodeId, ...] = ()
+    leaving: tuple[NodeId, ...] = ()
     summary: ShardSummary = NO_SUMMARY
 
 

@@ -266,13 +266,18 @@ class Validity:
             parent=parent.hash,
             committee=self._epoch.committee,
             electorate=self._epoch.electorate,
+            seed=self._epoch.seed,
+            next_seed=self._next_seed,
             certificates=certificates,
         )
 
+    @property
+    def _next_seed(self) -> Hash:
+        assert self._epoch.base.boundary is not None, "an epoch begins with a boundary"
+        return self._epoch.base.boundary.seed
+
     def _succeed(self, state: Any) -> Successors:
-        base = self._epoch.base
-        assert base.boundary is not None, "an epoch begins with a boundary"
-        draw = self._machine.draw(state, self._epoch.number, base.boundary.seed)
+        draw = self._machine.draw(state, self._epoch.number, self._next_seed)
         return succeed(self._epoch, draw, self._params)
 
     def _header(

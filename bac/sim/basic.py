@@ -199,17 +199,17 @@ class BasicOracle:
 
     def execute(self, state: Known, block: Block) -> tuple[Any, bytes]:
         """As the oracle's."""
-        header = block.header
+        header, epoch = block.header, state.epoch
+        assert epoch.base.boundary is not None, "an epoch begins with a boundary"
+        seed = epoch.base.boundary.seed
         place = Place(
-            header.epoch, header.view, header.height, header.time_us, header.parent, state.epoch.committee,
-            state.epoch.electorate, _certificates(block),
+            header.epoch, header.view, header.height, header.time_us, header.parent, epoch.committee,
+            epoch.electorate, epoch.seed, seed, _certificates(block),
         )  # fmt: skip
         post = self._machine.execute(state.post, place, block.body.items)
-        epoch = state.epoch
-        if header.boundary is not None and epoch.base.boundary is not None:
-            draw = self._machine.draw(post, epoch.number, epoch.base.boundary.seed)
-            successors = succeed(epoch, draw, self._trial.params)
-            seed = epoch.base.boundary.seed
+        if header.boundary is not None:
+            post = self._machine.conclude(post, place)
+            successors = succeed(epoch, self._machine.draw(post, epoch.number, seed), self._trial.params)
             epoch = Epoch(
                 epoch.number + 1, successors.electorate, successors.committee, seed, header, epoch.timeout_us, None
             )

@@ -37,7 +37,7 @@ class Rotation:
     def __call__(self, state: State, epoch: int, seed: Hash, culprits: tuple[NodeId, ...]) -> Draw:
         """As `DrawFunction`; epoch -1 for the first."""
         following = epoch + 1
-        gone = list(culprits)
+        gone: list[NodeId] = []
         electors: list[Elector] = []
         for each in candidates(state, max(following, 0), self._params):
             member = self._members.get(each.identity)
@@ -49,7 +49,7 @@ class Rotation:
                 keys = member.acknowledgement_keys
                 public = each.acknowledgement_key or keys[min(following, len(keys) - 1)].public
                 electors.append(Elector(each.identity, public, member.endowment))
-        return Draw(tuple(electors), order(electors, seed, self._params), next_seed(seed), tuple(gone))
+        return Draw(tuple(electors), order(electors, seed, self._params), next_seed(seed), culprits, tuple(gone))
 
 
 def order(electors: list[Elector], seed: Hash, params: Params) -> tuple[Leader, ...]:
