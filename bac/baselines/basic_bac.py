@@ -15,7 +15,7 @@ Source: docs/spec/finality.md BB-1 to BB-6, MP-1 to MP-5.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final, cast
 
 from bac.baselines.basic.ground import Ground, lay, shard_of
@@ -35,6 +35,7 @@ from bac.finality.validity import tag_at
 from bac.finality.voter import KeyChain
 from bac.genesis import Genesis
 from bac.intake import Intake
+from bac.ledger.forwarding import Forwarding, Told
 from bac.ledger.mempool import Mempool
 from bac.ledger.verifications import Verifications
 from bac.params import Params
@@ -52,8 +53,9 @@ from bac.wire.transactions import SignedTransaction, VerifiedTransaction
 from bac.wire.votes import Acknowledgement, Certificate
 
 PACE_TIMER: Final = "pace"
+HAND_TIMER: Final = "hand"
+"""Rings as soon as what has come in at the same time is here: transactions are handed on and proposed together."""
 EVIDENCE_MAX: Final = 16
-RESENT_MAX: Final = 64
 _TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 _VOTES: Final = (Acknowledgement, Envelope)
 
@@ -88,7 +90,8 @@ class BasicBac:
             epochs=self._epochs, rules=self.RULES, remember=ground.remember,
         )  # fmt: skip
         self.mempool = Mempool(self._params)
-        self._own: dict[bytes, VerifiedTransaction] = {}
+        self._forwarding = Forwarding()
+        self._is_handing = False
         self._evidence: dict[bytes, None] = {}
         self._epoch = -1
         self.finality = Finality(self._site, ground.epoch)
@@ -110,10 +113,17 @@ class BasicBac:
 
     def on_transaction(self, transaction: VerifiedTransaction, now: Micros) -> Sequence[Effect]:
         """A client's transaction: kept, and handed to leaders. Raises Rejected."""
-        if self.mempool.add(transaction, self._confirmed_state().ledger):
-            self._own[transaction.id] = transaction
-            self._hand_on([transaction], self._leaders_told())
-        return self._after([], now)
+        self.mempool.add(transaction, self._confirmed_state().ledger)
+        self._verify.learn(transaction)
+        self._forwarding.take(transaction, now)
+        return self._soon(now)
+
+    def _soon(self, now: Micros) -> list[Effect]:
+        """Acts upon new transactions once, after all that have come in by now."""
+        if self._is_handing:
+            return []
+        self._is_handing = True
+        return [SetTimer(HAND_TIMER, now)]
 
     def on_message(self, sender: NodeId, message: Message, now: Micros) -> Sequence[Effect]:
         """As the contract's."""
@@ -121,6 +131,7 @@ class BasicBac:
         match message:
             case TransactionBatch():
                 self._on_transactions(sender, message)
+                return self._soon(now)
             case Evidence():
                 self._on_evidence(sender, message)
             case Envelope() if self._is_known(message):
@@ -136,11 +147,15 @@ class BasicBac:
 
     def on_timer(self, timer: Timer, now: Micros) -> Sequence[Effect]:
         """As the contract's."""
+        if timer == HAND_TIMER:
+            self._is_handing = False
+            self._hand_on(self._forwarding.tell(self._leaders_told()))
+            return self._after([], now)
         if timer == PACE_TIMER:
             return self._after([], now)
         effects = self.finality.on_timer(timer, now)
         if timer == "repeat":
-            self._repeat()
+            self._repeat(now)
         return self._after(effects, now)
 
     def _after(self, effects: list[Effect], now: Micros) -> list[Effect]:
@@ -179,8 +194,7 @@ class BasicBac:
                 self._keep_evidence(effect.evidence)
         if is_confirmed:
             self.mempool.settle(self._confirmed_state().ledger)
-            if self._own:
-                self._own = {each: verified for each, verified in self._own.items() if verified.id in self.mempool}
+            self._forwarding.settle(self.mempool)
 
     # ------------------------------------------------------------ transactions and evidence
 
@@ -193,10 +207,9 @@ class BasicBac:
     def _leaders_told(self) -> tuple[NodeId, ...]:
         return self.finality.term.epoch.leaders()[: self._params.acknowledgement_fanout]
 
-    def _hand_on(self, transactions: Sequence[VerifiedTransaction], to: Sequence[NodeId]) -> None:
-        items = tuple(encode(each.signed) for each in transactions)
-        if items:
-            self._site.out.send(to, TransactionBatch(items))
+    def _hand_on(self, told: Iterable[Told]) -> None:
+        for to, batch in told:
+            self._site.out.send(to, batch)
 
     def _on_transactions(self, sender: NodeId, batch: TransactionBatch) -> None:
         try:
@@ -221,11 +234,10 @@ class BasicBac:
             self._evidence[item] = None
             self._site.out.send(self._leaders_told(), evidence)
 
-    def _repeat(self) -> None:
+    def _repeat(self, now: Micros) -> None:
         """Says again what is not confirmed yet: own transactions to all leaders and to k others."""
-        waiting = [each for each in self._own.values() if each.id in self.mempool][:RESENT_MAX]
         to = (*self.finality.term.epoch.leaders(), *self._site.some(self._params.gossip_fanout))
-        self._hand_on(waiting, to)
+        self._hand_on(self._forwarding.repeat(to, Micros(now - self._params.repeat_us), now))
 
     def _collect(self, state: Post) -> tuple[bytes, ...]:
         """Items for a block on `state`: evidence, then transactions."""
@@ -244,6 +256,7 @@ class BasicBac:
             self._proposals = Proposals()
             self._signed = dict(load_signed(self._site.store, self._epoch))
             self._progress_us = now
+            self._hand_on(self._forwarding.tell(self._leaders_told()))
             self._set_pace(now)
 
     def _is_leader(self) -> bool:

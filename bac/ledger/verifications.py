@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import Final
 
 from bac.intake import Intake
+from bac.wire.codec import encode
 from bac.wire.transactions import VerifiedTransaction
 
 REMEMBERED: Final = 4096
@@ -23,7 +24,15 @@ class Verifications:
         """The transaction that `data` encodes. Raises Rejected."""
         known = self._known.get(data)
         if known is None:
-            known = self._known[data] = self._intake.transaction(data)
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
+            known = self._intake.transaction(data)
+            self._remember(data, known)
         return known
+
+    def learn(self, transaction: VerifiedTransaction) -> None:
+        """Remembers one that was judged elsewhere."""
+        self._remember(encode(transaction.signed), transaction)
+
+    def _remember(self, data: bytes, transaction: VerifiedTransaction) -> None:
+        self._known[data] = transaction
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)

@@ -18,7 +18,7 @@ from bac.types import Hash, NodeId, Units
 from bac.wire.block import Elector, Leader
 from tests.sim.worlds import world
 
-SEEDS = range(16)
+SEEDS = range(20)
 DISHONEST = (3, 4, 5, 6)
 
 

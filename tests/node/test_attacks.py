@@ -46,7 +46,6 @@ def test_raw_connections_hold_up_nobody(tmp_path: Path) -> None:
         assert disconnections(made) == 0
 
 
-@pytest.mark.long  # at times a transfer is not final within a minute, and why is not known
 def test_a_loud_member_that_never_reads_delays_itself_alone(tmp_path: Path) -> None:
     """NO-9, NO-10, NO-11: valid messages as fast as they go, from who reads nothing that it is sent."""
     with town(tmp_path / "net", 5, spares=2, peer_frames_rate=200) as made:
