@@ -22,6 +22,7 @@ CHAIN_TABLE: Final = 0
 ACCOUNTS_TABLE: Final = 1
 MEMBERS_TABLE: Final = 2
 POSITIONS_TABLE: Final = 3
+REPUTATIONS_TABLE: Final = 4
 APPLICATIONS_TABLE: Final = 128
 """Application n owns table 128 + n."""
 
@@ -113,6 +114,26 @@ class Whereabouts(Message, frozen=True, tag=0):
     height: Height
 
 
+class Reputation(Message, frozen=True, tag=0):
+    """What an identity's duties and proofs have come to; written at the end of an epoch. No record: a newcomer's.
+
+    The first eight fields are those of `election.standing.Standing`, which says what they mean.
+
+    Attributes:
+        deeds: epochs, ascending, of the deeds that were proven and that a proof could be of still: none counts twice.
+    """
+
+    units: int
+    honest: int
+    dishonest: int
+    doubtful: int
+    participation: int
+    endowment: int
+    endowment_left: int
+    probation: int
+    deeds: tuple[int, ...]
+
+
 class Totals(Message, frozen=True, tag=0):
     """All coins (10⁻⁶): ``genesis + issued - burnt = balances + held``, after every block.
 
@@ -172,6 +193,7 @@ _HELD = bytes((CHAIN_TABLE,)) + b"held"
 _ACCOUNT = bytes((ACCOUNTS_TABLE,))
 _MEMBER = bytes((MEMBERS_TABLE,))
 _POSITION = bytes((POSITIONS_TABLE,))
+_REPUTATION = bytes((REPUTATIONS_TABLE,))
 
 
 def held_key(application: int) -> bytes:
@@ -192,6 +214,11 @@ def member_key(identity: bytes) -> bytes:
 def position_key(identity: bytes) -> bytes:
     """Where the whereabouts of `identity` stand."""
     return _POSITION + identity
+
+
+def reputation_key(identity: bytes) -> bytes:
+    """Where the reputation of `identity` stands."""
+    return _REPUTATION + identity
 
 
 R = TypeVar("R", bound=Message)
@@ -229,6 +256,10 @@ class Reader:
     def whereabouts(self, identity: NodeId) -> Whereabouts | None:
         """The last position of `identity` that counted."""
         return self.read(position_key(identity), Whereabouts)
+
+    def reputation(self, identity: NodeId) -> Reputation | None:
+        """The reputation of `identity`; None for a newcomer's."""
+        return self.read(reputation_key(identity), Reputation)
 
     def totals(self) -> Totals:
         """All coins."""

@@ -51,6 +51,14 @@ def cut_chunk(trie: Trie, start: bytes = FIRST_PATH, size: int = CHUNK_BYTES) ->
     return Chunk(start, end, StateProof(nodes))
 
 
+def cut_all(trie: Trie) -> list[Chunk]:
+    """All chunks of `trie`, in order."""
+    chunks = [cut_chunk(trie)]
+    while chunks[-1].end:
+        chunks.append(cut_chunk(trie, chunks[-1].end))
+    return chunks
+
+
 def _end_of_chunk(trie: Trie, start: bytes, size: int) -> bytes:
     taken = 0
     for leaf in trie.leaves(start):

@@ -11,6 +11,7 @@ from bac.ledger.records import (
     GENESIS_EPOCH,
     MEMBERS_TABLE,
     POSITIONS_TABLE,
+    REPUTATIONS_TABLE,
     TIP_KEY,
     TOTALS_KEY,
     Account,
@@ -19,6 +20,7 @@ from bac.ledger.records import (
     Member,
     R,
     Reader,
+    Reputation,
     Standing,
     Tip,
     Totals,
@@ -65,6 +67,11 @@ class State(Reader):
     def positions(self) -> list[tuple[NodeId, Whereabouts]]:
         """The last position of every member that reported one, ascending by identity."""
         items = ((NodeId(key[1:]), unpack(Whereabouts, data)) for key, data in self.trie.items(POSITIONS_TABLE))
+        return sorted(items, key=lambda item: item[0])
+
+    def reputations(self) -> list[tuple[NodeId, Reputation]]:
+        """The reputation of every identity that has one, ascending by identity."""
+        items = ((NodeId(key[1:]), unpack(Reputation, data)) for key, data in self.trie.items(REPUTATIONS_TABLE))
         return sorted(items, key=lambda item: item[0])
 
 

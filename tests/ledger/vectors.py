@@ -27,6 +27,7 @@ from bac.ledger.records import (
     Keys,
     Member,
     Reconfigured,
+    Reputation,
     Standing,
     Tip,
     Totals,
@@ -36,6 +37,7 @@ from bac.ledger.records import (
     member_key,
     pack,
     position_key,
+    reputation_key,
 )
 from bac.ledger.snapshot import cut_chunk
 from bac.ledger.trie import Trie
@@ -74,6 +76,7 @@ RECORDS: dict[bytes, Message] = {
         (AnnouncedKey(0, -1, bytes(48)), AnnouncedKey(4, 2, bytes(32))),
     ),
     position_key(who(1)): Whereabouts(Micros(10**15), -(10**9), 128, -1, 0, Height(300)),
+    reputation_key(who(1)): Reputation(4096, 2**20, 2**16, 0, 2**15, 2**16, 31, 0, (2, 3)),
 }
 CONTENT = {key: pack(record) for key, record in RECORDS.items()} | {
     b"\x83" + bytes((number,)): bytes(number) for number in range(40)

@@ -20,7 +20,7 @@ from bac.finality.validity import is_evidence, tag_at
 from bac.ledger.block import BlockContext, Roles
 from bac.ledger.execution import Ledger
 from bac.ledger.receipts import Receipt
-from bac.ledger.snapshot import Chunk, Restoration, cut_chunk
+from bac.ledger.snapshot import Chunk, Restoration, cut_all, cut_chunk
 from bac.ledger.state import State
 from bac.params import Params
 from bac.types import Hash, NodeId
@@ -141,10 +141,7 @@ class LedgerMachine:
 
     def chunks(self, state: Post) -> Sequence[bytes]:
         """As the machine's."""
-        found = [cut_chunk(state.ledger.trie)]
-        while found[-1].end:
-            found.append(cut_chunk(state.ledger.trie, found[-1].end))
-        return [encode(chunk) for chunk in found]
+        return [encode(chunk) for chunk in cut_all(state.ledger.trie)]
 
     def restoring(self, root: Hash) -> Restoring:
         """As the machine's."""
