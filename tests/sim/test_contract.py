@@ -66,7 +66,7 @@ class Hoarder(HandDriver):
     def restart(self, node: int) -> None:
         disk = self.disks[node]
         everything = [effect for effect in self.done[node] if isinstance(effect, Persist)]
-        disk.__dict__["_log"] = [effect for effect in everything if effect.key != SNAPSHOT]
+        disk.__dict__["_log"] = [(effect.key, effect.record) for effect in everything if effect.key != SNAPSHOT]
         super().restart(node)
 
 
