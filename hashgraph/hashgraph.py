@@ -102,6 +102,11 @@ class Hashgraph:
         witness = self._graph.nodes[event_id].witness
         return False if witness is None else self._fame.is_famous(witness)
 
+    def descends(self, event_id: bytes, ancestor_id: bytes) -> bool:
+        """Whether the second event is an ancestor of the first, or the first itself; both are held. Raises KeyError."""
+        node, ancestor = self._graph.nodes[event_id], self._graph.nodes[ancestor_id]
+        return self._graph.widened(node.tips)[ancestor.branch] >= ancestor.seq
+
     def unique_famous(self, number: int) -> tuple[Event, ...]:
         """The unique famous witnesses of a closed round that was not cut, ascending by creator.
 

@@ -1,0 +1,158 @@
+"""This leader's own events: when the next is due, which events it names, and that none is ever made twice (H5, H7).
+
+Theory of operation. While somebody waits, a leader emits once it has heard, since its last event, from leaders that
+with itself weigh a supermajority: then a round advances with every second event, which is as fast as it can. It does
+not wait for them longer than `PATIENCE` times T_min. Otherwise it emits every T_event, so that time goes on. An event
+names the last event of each leader that it has not named yet, and at least one (H5).
+
+Each event is durable before it is sent. A node whose store is younger than the chain cannot know whether it has made
+events in an epoch: it asks the other leaders for its own last event, and leads once leaders of a supermajority know of
+none; if one is shown, it is silent until the next epoch.
+
+Source: docs/spec/replica.md RP-68 to RP-71.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from bac.finality.site import Site
+from bac.protocol import Persist, Store
+from bac.replica.graph import EpochGraph, identify
+from bac.types import Hash, Micros, NodeId
+from bac.wire.codec import decode, encode
+from bac.wire.event import Event, EventHeader, payload_hash
+from bac.wire.signed import UNSIGNED
+from bac.wire.sync import TipAnswer, TipPull
+
+PATIENCE: Final = 4
+_EVENT: Final = b"g"
+_SURE: Final = b"h"
+
+
+def save_event(event: Event, number: int) -> Persist:
+    """H7: own event number `number` of its epoch."""
+    return Persist(_EVENT + event.header.epoch.to_bytes(8, "big") + number.to_bytes(8, "big"), encode(event))
+
+
+def load_events(store: Store, epoch: int) -> list[Event]:
+    """This node's own events of an epoch, in order."""
+    return [decode(Event, data) for _, data in store.scan(_EVENT + epoch.to_bytes(8, "big"))]
+
+
+def forget_events(store: Store, epoch: int) -> Iterator[Persist]:
+    """Forgets own events of the epochs before `epoch`."""
+    kept = epoch.to_bytes(8, "big")
+    return (Persist(key, None) for key, _ in store.scan(_EVENT) if key[1:9] < kept)
+
+
+class Memory:
+    """Whether this node's store knows of everything that it ever made (H7)."""
+
+    def __init__(self, store: Store) -> None:
+        self.is_sure = store.get(_SURE) is not None
+
+    def prove(self, epoch: int) -> Persist:
+        """From `epoch` on it does."""
+        self.is_sure = True
+        return Persist(_SURE, epoch.to_bytes(8, "big"))
+
+
+class Author:
+    """One leader's line of events in one epoch."""
+
+    def __init__(self, site: Site, graph: EpochGraph, memory: Memory) -> None:
+        self._site = site
+        self._graph = graph
+        self._memory = memory
+        self._total = sum(graph.weights.values())
+        self.restored = load_events(site.store, graph.epoch)
+        self._number = len(self.restored)
+        self._lacking = {identify(event): None for event in self.restored}
+        self._last: Hash | None = None
+        self._last_time = Micros(0)
+        self._emitted: Micros | None = None
+        self._heard: dict[NodeId, None] = {}
+        self._unaware: dict[NodeId, None] = {site.me: None}
+        self._is_silent = False
+
+    # ------------------------------------------------------------ an own past
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether this node may lead: it knows its own events, and they are all here."""
+        return self._memory.is_sure and not self._is_silent and not self._lacking
+
+    def ask(self) -> None:
+        """H7: asks the leaders for its own last event, if its store may be younger than that."""
+        if not self._memory.is_sure and not self._is_silent:
+            self._site.out.send(self._graph.weights, TipPull(self._graph.epoch, self._site.me))
+            self._consider()
+
+    def on_tip(self, sender: NodeId, answer: TipAnswer) -> None:
+        """What a leader knows of this node's events. Raises Rejected for an event that is not by this node."""
+        if self._memory.is_sure or answer.creator != self._site.me or sender not in self._graph.weights:
+            return
+        if answer.tip is None:
+            self._unaware[sender] = None
+            self._consider()
+        elif answer.tip.creator == self._site.me:
+            self._site.intake.signed(answer.tip)
+            self._is_silent = True
+
+    def _consider(self) -> None:
+        if 3 * sum(self._graph.weights[each] for each in self._unaware) > 2 * self._total:
+            self._site.out.add(self._memory.prove(self._graph.epoch))
+
+    # ------------------------------------------------------------ the line
+
+    def note(self, identifier: Hash, event: Event) -> None:
+        """An event is in the graph now."""
+        creator = event.header.creator
+        if creator != self._site.me:
+            self._heard[creator] = None
+        elif identifier in self._lacking:
+            del self._lacking[identifier]
+            self._last, self._last_time = identifier, event.header.time_us
+
+    def due(self, *, is_urgent: bool) -> Micros | None:
+        """When the next event is due; None as long as there is nothing to name."""
+        if not self.is_ready:
+            return None
+        if self._emitted is None and (self._last is None or self._heard):
+            return Micros(0)
+        if self._emitted is None or not self._heard:
+            return None
+        params = self._site.params
+        if not is_urgent:
+            return Micros(self._emitted + params.event_max_us)
+        weight = self._graph.weights[self._site.me] + sum(self._graph.weights[each] for each in self._heard)
+        return Micros(self._emitted + params.event_min_us * (1 if 3 * weight > 2 * self._total else PATIENCE))
+
+    def emit(self, payload: tuple[bytes, ...], now: Micros) -> tuple[Hash, Event] | None:
+        """Makes the next event, durable; None if there is nothing new to name."""
+        others = self._others()
+        if self._last is not None and not others:
+            self._heard.clear()
+            return None
+        time_us = Micros(max(now, self._last_time + 1))
+        header = EventHeader(
+            epoch=self._graph.epoch, boundary=self._graph.boundary, creator=self._site.me, self_parent=self._last,
+            other_parents=others, time_us=time_us, payload_hash=payload_hash(payload), signature=UNSIGNED,
+        )  # fmt: skip
+        event = Event(self._site.sign(header), payload)
+        identifier = identify(event)
+        self._site.out.add(save_event(event, self._number))
+        self._number += 1
+        self._last, self._last_time, self._emitted = identifier, time_us, now
+        self._heard.clear()
+        return identifier, event
+
+    def _others(self) -> tuple[Hash, ...]:
+        """The last events of other leaders that this node has not named yet, as many as an event may name."""
+        tips = [tip for creator, tip in self._graph.tips.items() if creator != self._site.me]
+        if self._last is not None:
+            tips = [tip for tip in tips if self._graph.is_news_to(self._last, tip)]
+        limit = self._site.params.max_other_parents
+        return tuple(tips if len(tips) <= limit else self._site.random.sample(tips, limit))

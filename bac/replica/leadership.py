@@ -1,0 +1,253 @@
+"""What a leader does in one epoch: it exchanges events, makes blocks of closed rounds, signs and publishes them.
+
+Theory of operation. Everything goes one way: events come in (`Gossip`), rounds close (`EpochGraph`), blocks follow
+(`Pipeline`), signatures gather (`Signatures`), and a header that enough leaders have signed is handed to finality. What
+a leader puts into its next event is asked of a `Desk`: this file knows nothing of what items are about.
+
+A leader that has left view 0 makes no events and signs no headers any more (R3); it goes on answering (H3).
+
+Source: docs/spec/replica.md RP-65 to RP-79.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from typing import Protocol as Interface
+
+from bac.errors import Code, Rejected
+from bac.finality.chain import Link, header_hash
+from bac.finality.finality import Finality
+from bac.finality.records import load_signed, save_signed
+from bac.finality.site import Site
+from bac.ledger.verifications import Verifications
+from bac.replica.author import Author, Memory
+from bac.replica.gossip import BATCH_EVENTS, Gossip
+from bac.replica.graph import EpochGraph, Round, identify
+from bac.replica.manifest import Manifest
+from bac.replica.pipeline import Pipeline
+from bac.replica.signatures import Signatures
+from bac.types import Micros, NodeId
+from bac.wire.block import Envelope
+from bac.wire.header import Kind
+from bac.wire.sync import EventBatch, EventPull, EventRequest, TipAnswer, TipPull
+
+EARLY_MAX: Final = 256
+"""Batches of the next epoch that a leader holds until it gets there."""
+
+
+class Desk(Interface):
+    """Where a leader asks what to order."""
+
+    def load(self, leadership: Leadership) -> tuple[bytes, ...]:
+        """The items for its next event."""
+        ...
+
+    def is_waiting(self, leadership: Leadership) -> bool:
+        """Whether somebody waits for a transaction that no known event carries, or for one to be confirmed."""
+        ...
+
+
+class Leadership:
+    """One leader in one epoch."""
+
+    def __init__(
+        self, site: Site, finality: Finality, memory: Memory, verify: Verifications, desk: Desk, ahead: list[EventBatch]
+    ) -> None:
+        """`ahead` holds what came for this epoch before this node was in it."""
+        self._site = site
+        self._finality = finality
+        self._desk = desk
+        self.term = finality.term
+        epoch = self.term.epoch
+        self.graph = EpochGraph(epoch, site.scope.shard, site.params)
+        self.manifest = Manifest(site.scope.shard, verify)
+        self.pipeline = Pipeline(self.term)
+        self._gossip = Gossip(site, self.graph)
+        self._author = Author(site, self.graph, memory)
+        self._signatures = Signatures(self.graph.weights)
+        self._signed = load_signed(site.store, epoch.number)
+        self.place = epoch.leaders().index(site.me)
+        self._ahead = ahead
+        self._forks = 0
+
+    # ------------------------------------------------------------ inputs
+
+    def start(self, now: Micros) -> None:
+        """The epoch begins for this node, or begins again after a restart."""
+        self._author.ask()
+        for event in self._author.restored:
+            self._push_rounds(self._gossip.take(event, identify(event), self._site.me, now))
+        self._take_in()
+        ahead, self._ahead = self._ahead, []
+        for batch in ahead:
+            try:
+                self.on_events(batch.events[0].header.creator, batch, now)
+            except Rejected:
+                continue  # it came before it could be judged; its sender is not known any more
+        if self._author.restored or self.term.tree.root.header.height:
+            self._gossip.compare(with_all=True)
+
+    def on_events(self, sender: NodeId, batch: EventBatch, now: Micros) -> None:
+        """Raises Rejected."""
+        try:
+            self._push_rounds(self._gossip.receive(sender, batch.events, now))
+        finally:
+            self._take_in()
+        if len(batch.events) == BATCH_EVENTS:
+            self._site.out.send((sender,), EventPull(self.graph.epoch, self.graph.summary()))
+
+    def answer(self, sender: NodeId, question: EventPull | EventRequest | TipPull) -> None:
+        """H3, H7: what a peer asks about events of this epoch."""
+        match question:
+            case EventPull():
+                self._gossip.answer_pull(sender, question)
+            case EventRequest():
+                self._gossip.answer_request(sender, question)
+            case TipPull():
+                tip = self.graph.tips.get(question.creator)
+                event = None if tip is None else self.graph.get(tip)
+                header = None if event is None else event.header
+                self._site.out.send((sender,), TipAnswer(self.graph.epoch, question.creator, header))
+
+    def on_tip(self, sender: NodeId, answer: TipAnswer) -> None:
+        """Raises Rejected."""
+        self._author.on_tip(sender, answer)
+
+    def repeat(self) -> None:
+        """Every T_repeat."""
+        self._author.ask()
+        self._gossip.compare()
+
+    def _push_rounds(self, rounds: list[Round]) -> None:
+        self.pipeline.push(rounds)
+
+    def _take_in(self) -> None:
+        """What new events carry, and what they prove."""
+        inserted, self._gossip.inserted = self._gossip.inserted, []
+        for identifier, event in inserted:
+            self._author.note(identifier, event)
+            wrong = self.manifest.load(event)
+            self.term.accuse(*wrong[:1])
+        if len(self.graph.forks) > self._forks:
+            self.term.accuse(*self.graph.forks[self._forks :])
+            self._forks = len(self.graph.forks)
+
+    # ------------------------------------------------------------ signatures
+
+    def is_gathering(self, envelope: Envelope) -> bool:
+        """Whether it is a header of view 0 that too few leaders have signed yet."""
+        header = envelope.header
+        if header.view != 0 or header.kind is not Kind.ORDERED or header.epoch != self.graph.epoch:
+            return False
+        return not self.term.validity.is_supermajority([each.leader for each in envelope.signatures])
+
+    def on_signature(self, sender: NodeId, envelope: Envelope) -> None:
+        """A leader's signature on a header. Raises Rejected."""
+        header, block_hash = envelope.header, header_hash(envelope.header)
+        known = self.term.tree.get(block_hash)
+        if (known is not None and known.envelope is not None) or header.height <= self.term.height:
+            return
+        if header.height > self.term.tree.root.header.height + self._rounds_max:
+            raise Rejected(Code.MALFORMED, "a header beyond the end of the epoch", sender)
+        if self._signatures.get(block_hash) is None:
+            self._site.intake.header(header)
+        for each in envelope.signatures:
+            if each.leader not in self.graph.weights:
+                raise Rejected(Code.NOT_A_MEMBER, "a header signed by somebody who does not lead", sender)
+            self._site.intake.leader_signature(block_hash, each)
+        self.term.accuse(*self.term.watch.headers(envelope))
+        for each in envelope.signatures:
+            if self._signatures.has_room(header, each.leader, block_hash):
+                self._signatures.add(header, block_hash, each)
+
+    @property
+    def _rounds_max(self) -> int:
+        return self._site.params.epoch_rounds + self._site.params.epoch_grace_rounds
+
+    # ------------------------------------------------------------ the turn
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this node still orders: R3, E5, H7."""
+        term = self.term
+        return term.voter.view == 0 and term.ended() is None and self._author.is_ready
+
+    def turn(self, now: Micros) -> Micros | None:
+        """Makes, signs, publishes and emits what is due; when to come back, if there is something to wait for."""
+        if not self.is_active:
+            return None
+        while (link := self.pipeline.make()) is not None:
+            self.manifest.unload(link.body.items if link.body is not None else ())
+            self._sign(link)
+            self._publish(link)
+        self._publish_waiting()
+        return self._emit(now)
+
+    def _sign(self, link: Link) -> None:
+        """H7: one header per height, durable before it is sent."""
+        height = link.header.height
+        if self._signed.get(height, link.hash) != link.hash or link.envelope is not None:
+            return
+        if height not in self._signed:
+            self._signed[height] = link.hash
+            self._site.out.add(save_signed(self.graph.epoch, height, link.hash))
+        signature = self._site.sign_header(link.header)
+        self._signatures.add(link.header, link.hash, signature)
+        self._site.out.send(self.graph.weights, Envelope(link.header, (signature,), None, None))
+
+    def _publish_waiting(self) -> None:
+        for block_hash in self._signatures.ready():
+            link = self.term.tree.get(block_hash)
+            if link is not None and link.state is not None and link.envelope is None:
+                self._publish(link)
+
+    def _publish(self, link: Link) -> None:
+        """R8: hands the header to finality, and header and body to this leader's share of those who do not lead."""
+        gathering = self._signatures.get(link.hash)
+        if gathering is None or link.envelope is not None or not self._signatures.is_enough(gathering):
+            return
+        assert link.body is not None, "it was made here"
+        envelope = gathering.envelope(self.term.epoch.proof if link.parent is self.term.tree.root else None)
+        self._finality.place(envelope, link.body)
+        self.term.push(self._share(), envelope, link.body)
+        self._signatures.forget(self.term.height)
+
+    def _share(self) -> tuple[NodeId, ...]:
+        """Every so many-th of those who do not lead: each is told by one leader, and passes it on."""
+        others = [each for each in self._site.others if each not in self.graph.weights]
+        return tuple(others[self.place :: len(self.graph.weights)])
+
+    # ------------------------------------------------------------ events
+
+    def _emit(self, now: Micros) -> Micros | None:
+        due = self._author.due(is_urgent=self._is_urgent())
+        if due is None or self._is_held_up():
+            return None
+        if now < due:
+            return due
+        payload = () if self.pipeline.is_done else self._desk.load(self)
+        emitted = self._author.emit(payload, now)
+        if emitted is None:
+            return None
+        identifier, event = emitted
+        self._gossip.push(event)
+        self._push_rounds(self._gossip.take(event, identifier, self._site.me, now))
+        self._take_in()
+        return now
+
+    def _is_held_up(self) -> bool:
+        """R9: the backlog is full, and no certificate is at hand that would shorten it."""
+        tip = self.pipeline.tip
+        if tip.header.height - self.term.height < self._site.params.max_unconfirmed_blocks:
+            return False
+        certificate = self.term.voter.high.get(0)
+        return certificate is None or certificate.ballot.height <= tip.header.justify.height
+
+    def _is_urgent(self) -> bool:
+        """7.6: somebody waits for a transaction to be ordered, for its confirmation, or for the end of the epoch."""
+        if self.manifest.transactions:
+            return True
+        tip = self.pipeline.tip
+        if self.pipeline.is_done:
+            return tip.envelope is None
+        return self._desk.is_waiting(self)
