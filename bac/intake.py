@@ -123,9 +123,12 @@ class Intake:
             Rejected: `NOT_A_MEMBER`, `BAD_SIGNATURE`.
         """
         preimage = leader_preimage(header_id, self._network, self._shard)
-        verify, key_of = self._suite.verify, self._key_of
+        verify, signing_key = self._suite.verify, self._signing_key
         for each in signatures:
-            if not verify(key_of(each.leader), preimage, each.signature):
+            key = signing_key(each.leader)
+            if key is None:
+                raise Rejected(Code.NOT_A_MEMBER, f"{each.leader.hex()[:16]} is no member of the shard")
+            if not verify(key, preimage, each.signature):
                 raise Rejected(Code.BAD_SIGNATURE, "not the leader's signature on this header")
 
     def _check_place(self, network: Hash, shard: int) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 from bac.crypto.suite import PUBLIC_BYTES, SIGNATURE_BYTES, VRF_OUTPUT_BYTES, VRF_PROOF_BYTES, check_seed
@@ -32,6 +33,10 @@ _SHARE = b"share"
 _POSSESSION = b"possession"
 
 
+REMEMBERED = 8192
+"""Keys that are not derived again: a node signs with one key and is verified by many."""
+
+
 def _hash(purpose: bytes, key: bytes, data: bytes, size: int = 64) -> bytes:
     return blake2b(data, digest_size=size, key=key, person=purpose).digest()
 
@@ -41,6 +46,16 @@ def _long_hash(purpose: bytes, key: bytes, data: bytes, size: int) -> bytes:
     if size <= 64:
         return _hash(purpose, key, data, size)
     return _hash(purpose, key, b"\0" + data) + _hash(purpose, key, b"\1" + data, size - 64)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _public_of(seed: bytes, scheme: str, size: int) -> bytes:
+    return _hash(_PUBLIC, seed, scheme.encode(), size)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _secret_of(master: bytes, public: bytes) -> bytes:
+    return _hash(_SECRET, master, public, 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +121,7 @@ class StandInQuorum:
 
     def public_of(self, secret: bytes) -> bytes:
         """The public key of a seed of 32 bytes."""
-        return _hash(_PUBLIC, check_seed(secret), self.name.encode(), self._shape.public_size)
+        return _public_of(check_seed(secret), self.name, self._shape.public_size)
 
     def sign(self, secret: bytes, message: bytes) -> bytes:
         """The keyed hash of `message` under the seed's identity."""
@@ -141,7 +156,7 @@ class StandInQuorum:
         return len(public) == self._shape.public_size and proof == self._keyed(_POSSESSION, public, public)
 
     def _keyed(self, purpose: bytes, public: bytes, data: bytes) -> bytes:
-        secret = _hash(_SECRET, self._master, public, 32)
+        secret = _secret_of(self._master, public)
         return _long_hash(purpose, secret, data, self._shape.signature_size)
 
 
@@ -184,4 +199,4 @@ class StandIn:
         return _hash(_VRF_OUTPUT, secret, alpha, VRF_OUTPUT_BYTES)
 
     def _secret(self, public: bytes) -> bytes:
-        return _hash(_SECRET, self._master, public, 32)
+        return _secret_of(self._master, public)

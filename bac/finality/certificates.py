@@ -73,9 +73,10 @@ class Tallies:
         if views is None:
             views = self._latest[acknowledgement.voter] = {}
         known = views.get(ballot.view, ())
-        others = tuple([each for each in known if each.ballot != ballot])
-        if len(others) == len(known):
-            views[ballot.view] = (*others[-1:], acknowledgement)
-            if len(views) > VIEWS_MAX:
-                del views[min(views)]
-        return others
+        for place, each in enumerate(known):
+            if each.ballot == ballot:
+                return known[:place] + known[place + 1 :]
+        views[ballot.view] = (*known[-1:], acknowledgement)
+        if len(views) > VIEWS_MAX:
+            del views[min(views)]
+        return known

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from bac.types import Hash
 from bac.wire.block import Body, Envelope
@@ -127,19 +127,17 @@ class Tree:
     def __init__(self, base: Header, state: Any) -> None:
         """`state` is the state after `base`, or None while it is not at hand.
 
-        `vouchers` are the certificates known, by hash; `is_forked` says whether they are of more than one chain.
+        `get` answers the header with a hash, or None; `vouchers` are the certificates known, by hash; `is_forked` says
+        whether they are of more than one chain.
         """
         self.root = Link(base, header_hash(base), state=state, verdict=Verdict.VALID, is_signed=True)
         self.links: dict[Hash, Link] = {self.root.hash: self.root}
+        self.get: Final = self.links.get
         self.vouchers: dict[Hash, Certificate] = {}
         self.is_forked = False
         self._carriers: dict[Hash, list[Link]] = {}
         self._orphans: dict[Hash, list[Link]] = {}
         self._rivals: dict[tuple[int, int], int] = {}
-
-    def get(self, block_hash: Hash) -> Link | None:
-        """The header with this hash, if known."""
-        return self.links.get(block_hash)
 
     def has_room(self, header: Header, block_hash: Hash) -> bool:
         """Whether a header that is not known yet may be kept."""

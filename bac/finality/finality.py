@@ -150,8 +150,9 @@ class Finality:
         """As the contract's."""
         self.term.now = now
         if timer == VIEW_TIMER:
-            self.term.on_view_timer()
-            self.term.start_timer()
+            if self.term.is_overdue():
+                self.term.on_view_timer()
+                self.term.start_timer()
         elif timer == PULL_TIMER:
             self.term.pulls.on_timer()
         elif timer == REPEAT_TIMER:

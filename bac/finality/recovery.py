@@ -40,6 +40,8 @@ class Recovery:
 
     def _levels(self, confirmed: int) -> list[tuple[int, int]]:
         """(view, units) of each voter's wish, highest first. R2: a wish counts where nothing higher is confirmed."""
+        if not self._wishes and not self._states:
+            return []
         levels: dict[NodeId, int] = {}
         for identity, wish in self._wishes.items():
             if wish.confirmed >= confirmed:

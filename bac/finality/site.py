@@ -144,7 +144,13 @@ class Site:
 
     def some(self, count: int) -> tuple[NodeId, ...]:
         """Up to `count` drawn peers."""
-        return tuple(self.random.sample(self.others, min(count, len(self.others))))
+        others = self.roster.others
+        if len(others) <= 2 * count:
+            return tuple(self.random.sample(others, min(count, len(others))))
+        chosen: dict[NodeId, None] = {}
+        while len(chosen) < count:
+            chosen[others[self.random.getrandbits(32) * len(others) >> 32]] = None
+        return tuple(chosen)
 
     def jitter_us(self, period_us: int) -> Micros:
         """`period_us` and up to a quarter more."""

@@ -56,7 +56,8 @@ class Term(ABC):
         self.voter = Voter(site.me, epoch, site.scope, key, site.params.ahead_us, record, site.rules)
         self.confirmed = self.committed = self.tree.root
         self.carrier: Link | None = None
-        self.now = Micros(0)
+        self.now = self._due = Micros(0)
+        self._alarm: Micros | None = None
         self.is_replaying = False
         self._fresh: list[Link] = []
         self._unlinked: list[Link] = []
@@ -423,11 +424,24 @@ class Term(ABC):
             self.site.out.send(to, cut(header_hash(envelope.header), encode(body), 0))
 
     def start_timer(self) -> None:
-        """R1."""
-        due = self.now + self.epoch.view_timeout_us(self.voter.view, self.site.params)
-        self.site.out.add(SetTimer(VIEW_TIMER, Micros(due)))
+        """R1. An alarm that rings earlier stays: it is set again then, so that progress costs no alarm."""
+        self._due = Micros(self.now + self.epoch.view_timeout_us(self.voter.view, self.site.params))
+        if self._alarm is None or self._due < self._alarm:
+            self._set_alarm()
+
+    def is_overdue(self) -> bool:
+        """R1: the alarm rang; whether the view's time is up. What is left is waited for."""
+        self._alarm = None
+        if self.now < self._due:
+            self._set_alarm()
+            return False
+        return True
+
+    def _set_alarm(self) -> None:
+        self._alarm = self._due
+        self.site.out.add(SetTimer(VIEW_TIMER, self._due))
 
     def accuse(self, *evidence: object) -> None:
         """V9: reports evidence; the source of blocks orders it."""
-        if not self.is_replaying:
+        if evidence and not self.is_replaying:
             self.site.out.add(*(Accuse(each) for each in evidence))

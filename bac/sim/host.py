@@ -221,7 +221,7 @@ class Host:
             match effect:
                 case Persist():
                     self.disk.persist(effect)
-                    if self._is_crash_due():
+                    if self._crash_after is not None and self._is_crash_due():
                         self.crash(time)
                         return
                 case SetTimer(timer, at):
@@ -232,8 +232,7 @@ class Host:
                     self._all.observe(Accused(Micros(time), self._index, evidence))
 
     def _is_crash_due(self) -> bool:
-        if self._crash_after is None:
-            return False
+        assert self._crash_after is not None, "asked of an armed crash"
         self._crash_after -= 1
         return self._crash_after == 0
 
