@@ -186,14 +186,16 @@ class BasicBac:
 
     def _notice(self, effects: Sequence[Effect]) -> None:
         """Confirmed transactions leave the pool; evidence is kept for the next block."""
-        is_confirmed = False
+        is_confirmed, confirmed = False, list[bytes]()
         for effect in effects:
             if isinstance(effect, Commit):
                 is_confirmed = True
+                confirmed += effect.block.body.items
             elif isinstance(effect, Accuse):
                 self._keep_evidence(effect.evidence)
         if is_confirmed:
-            self.mempool.settle(self._confirmed_state().ledger)
+            state = self._confirmed_state().ledger
+            self.mempool.settle(state, self._verify.senders(confirmed))
             self._forwarding.settle(self.mempool)
 
     # ------------------------------------------------------------ transactions and evidence
@@ -256,6 +258,7 @@ class BasicBac:
             self._proposals = Proposals()
             self._signed = dict(load_signed(self._site.store, self._epoch))
             self._progress_us = now
+            self.mempool.settle(self._confirmed_state().ledger)
             self._hand_on(self._forwarding.tell(self._leaders_told()))
             self._set_pace(now)
 

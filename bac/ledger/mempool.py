@@ -3,11 +3,17 @@
 Nothing leaves the pool because it stands in a block: only what is confirmed, or can never be executed any more, does.
 So what was ordered and not certified is still here (R7).
 
+A pool of thousands is asked after every block. So nonces are remembered for the last states that were asked about, a
+block's own senders suffice to settle it, and what expires or pays least is found by heaps; an entry in a heap that does
+not hold any more is skipped when it comes up, and all such are swept out before they outnumber the others.
+
 Source: docs/spec/finality.md MP-1 to MP-5.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable, Container, Iterable
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Final
@@ -24,6 +30,29 @@ POOL_MAX: Final = 10_000
 """Most transactions in the pool."""
 ACCOUNT_MAX: Final = 64
 """Most transactions of one account, and how far its nonces may be ahead."""
+STATES: Final = 4
+"""States whose nonces are remembered: the confirmed one, the tip, and their successors."""
+
+
+class _Heap:
+    """The transaction with the least rank among those for which `holds`."""
+
+    def __init__(self, holds: Callable[[Hash], bool]) -> None:
+        self._entries: list[tuple[int, int, Hash]] = []
+        self._holds = holds
+
+    def push(self, rank: int, tie: int, transaction_id: Hash, most: int) -> None:
+        """Adds an entry; sweeps when there are more than twice as many as could hold (`most`)."""
+        heappush(self._entries, (rank, tie, transaction_id))
+        if len(self._entries) > 2 * most + 64:
+            self._entries = [entry for entry in set(self._entries) if self._holds(entry[2])]
+            heapify(self._entries)
+
+    def least(self) -> tuple[int, Hash] | None:
+        """(rank, id); None if there is none."""
+        while self._entries and not self._holds(self._entries[0][2]):
+            heappop(self._entries)
+        return (self._entries[0][0], self._entries[0][2]) if self._entries else None
 
 
 class Mempool:
@@ -36,6 +65,9 @@ class Mempool:
         self._known: dict[Hash, VerifiedTransaction] = {}
         self._arrivals = count()
         self._arrived: dict[Hash, int] = {}
+        self._lasts = _Heap(self._is_last)
+        self._expiries = _Heap(self._known.__contains__)
+        self._nonces: OrderedDict[Hash, dict[NodeId, int]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -63,10 +95,30 @@ class Mempool:
             self._drop(rival)
         elif len(self._known) >= self._capacity:
             self._evict_below(transaction.fee)
-        self._accounts.setdefault(transaction.sender, {})[transaction.nonce] = verified
+        own = self._accounts.setdefault(transaction.sender, {})
+        own[transaction.nonce] = verified
         self._known[verified.id] = verified
-        self._arrived[verified.id] = next(self._arrivals)
+        arrived = self._arrived[verified.id] = next(self._arrivals)
+        self._expiries.push(transaction.expiry, arrived, verified.id, len(self._known))
+        self._note_last(own)
         return True
+
+    def _note_last(self, own: dict[int, VerifiedTransaction]) -> None:
+        last = own[max(own)]
+        self._lasts.push(last.transaction.fee, -self._arrived[last.id], last.id, len(self._known))
+
+    def _is_last(self, transaction_id: Hash) -> bool:
+        known = self._known.get(transaction_id)
+        return known is not None and max(self._accounts[known.transaction.sender]) == known.transaction.nonce
+
+    def _nonces_of(self, state: State) -> dict[NodeId, int]:
+        """The next nonces of accounts in `state`, as far as they were asked for."""
+        known = self._nonces.get(state.root)
+        if known is None:
+            known = self._nonces[state.root] = {}
+            if len(self._nonces) > STATES:
+                self._nonces.popitem(last=False)
+        return known
 
     def _check(self, verified: VerifiedTransaction, state: State) -> None:
         transaction = verified.transaction
@@ -74,8 +126,7 @@ class Mempool:
             raise Rejected(Code.FEE_TOO_LOW, "the fee is below the minimum")
         if transaction.expiry < state.tip().time_us:
             raise Rejected(Code.EXPIRED, "the transaction has expired")
-        account = state.account(transaction.sender)
-        nonce = 0 if account is None else account.nonce
+        nonce = _nonce(state, transaction.sender, self._nonces_of(state))
         if transaction.nonce < nonce:
             raise Rejected(Code.NONCE_USED, "the nonce is used")
         if transaction.nonce >= nonce + ACCOUNT_MAX:
@@ -83,40 +134,50 @@ class Mempool:
 
     def _evict_below(self, fee: int) -> None:
         """Makes room: drops the last transaction of the account whose last one pays least; of equal ones the newest."""
-        lasts = (own[max(own)] for own in self._accounts.values())
-        least = min(lasts, key=lambda each: (each.transaction.fee, -self._arrived[each.id]))
-        if least.transaction.fee >= fee:
+        least = self._lasts.least()
+        if least is None or least[0] >= fee:
             raise Rejected(Code.FEE_TOO_LOW, "the pool is full of transactions that pay no less")
-        self._drop(least)
+        self._drop(self._known[least[1]])
 
     def _drop(self, verified: VerifiedTransaction) -> None:
         own = self._accounts[verified.transaction.sender]
         del own[verified.transaction.nonce], self._known[verified.id], self._arrived[verified.id]
         if not own:
             del self._accounts[verified.transaction.sender]
+        elif max(own) < verified.transaction.nonce:
+            self._note_last(own)
 
-    def settle(self, state: State) -> None:
-        """Forgets what the confirmed `state` has decided, and what has expired by its time."""
+    def settle(self, state: State, senders: Iterable[NodeId] | None = None) -> None:
+        """Forgets what the confirmed `state` has decided, and what has expired by its time.
+
+        Only accounts of `senders` are looked at: those of the blocks since the last call. None: at all.
+        """
+        nonces = self._nonces_of(state)
+        for sender in list(self._accounts) if senders is None else dict.fromkeys(senders):
+            own = self._accounts.get(sender, {})
+            nonce = _nonce(state, sender, nonces) if own else 0
+            for used in sorted(each for each in own if each < nonce):
+                self._drop(own[used])
         time_us = state.tip().time_us
-        for sender, own in list(self._accounts.items()):
-            account = state.account(sender)
-            nonce = 0 if account is None else account.nonce
-            for each in [each for each in own.values() if each.transaction.nonce < nonce]:
-                self._drop(each)
-            for each in [each for each in own.values() if each.transaction.expiry < time_us]:
-                self._drop(each)
+        while (first := self._expiries.least()) is not None and first[0] < time_us:
+            self._drop(self._known[first[1]])
 
     def is_ready(self, state: State) -> bool:
         """Whether anything could be executed on `state`."""
-        return bool(self.select(state, 1, 1 << 20))
+        nonces, time_us = self._nonces_of(state), state.tip().time_us
+        heads = (own.get(_nonce(state, sender, nonces)) for sender, own in self._accounts.items())
+        return any(head is not None and head.transaction.expiry >= time_us for head in heads)
 
-    def select(self, state: State, items_max: int, bytes_max: int) -> tuple[bytes, ...]:
-        """Encoded transactions to execute next on `state`: the highest fee first, each account in nonce order."""
+    def select(self, state: State, items_max: int, bytes_max: int, taken: Container[Hash] = ()) -> tuple[bytes, ...]:
+        """Encoded transactions to execute next on `state`: the highest fee first, each account in nonce order.
+
+        Those whose id is among `taken` are on their way already: not chosen again, and no gap for those that follow.
+        """
         time_us = state.tip().time_us
         heads: list[tuple[int, int, Hash]] = []
+        nonces = self._nonces_of(state)
         for sender, own in self._accounts.items():
-            account = state.account(sender)
-            head = own.get(0 if account is None else account.nonce)
+            head = own.get(_nonce(state, sender, nonces))
             if head is not None:
                 heads.append(self._place(head))
         heapify(heads)
@@ -126,10 +187,11 @@ class Mempool:
             each = self._known[heappop(heads)[2]]
             if each.transaction.expiry < time_us:
                 continue
-            size += each.size + 5
-            if size > bytes_max:
-                break
-            chosen.append(encode(each.signed))
+            if each.id not in taken:
+                size += each.size + 5
+                if size > bytes_max:
+                    break
+                chosen.append(encode(each.signed))
             following = self._accounts[each.transaction.sender].get(each.transaction.nonce + 1)
             if following is not None:
                 heappush(heads, self._place(following))
@@ -137,3 +199,12 @@ class Mempool:
 
     def _place(self, verified: VerifiedTransaction) -> tuple[int, int, Hash]:
         return -verified.transaction.fee, self._arrived[verified.id], verified.id
+
+
+def _nonce(state: State, sender: NodeId, known: dict[NodeId, int]) -> int:
+    """The next nonce of an account; `known` is what `state` was asked before, and grows."""
+    nonce = known.get(sender)
+    if nonce is None:
+        account = state.account(sender)
+        nonce = known[sender] = 0 if account is None else account.nonce
+    return nonce

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
+from bac.errors import Rejected
 from bac.intake import Intake
+from bac.types import NodeId
 from bac.wire.codec import encode
-from bac.wire.transactions import VerifiedTransaction
+from bac.wire.transactions import VerifiedTransaction, decode_transaction
 
-REMEMBERED: Final = 4096
+REMEMBERED: Final = 8192
 """Transactions whose signatures were judged, and that are not judged again."""
 
 
@@ -31,6 +35,16 @@ class Verifications:
     def learn(self, transaction: VerifiedTransaction) -> None:
         """Remembers one that was judged elsewhere."""
         self._remember(encode(transaction.signed), transaction)
+
+    def senders(self, items: Iterable[bytes]) -> Iterator[NodeId]:
+        """Whose transactions stand among the items of a body."""
+        for item in items:
+            known = self._known.get(item)
+            if known is not None:
+                yield known.transaction.sender
+            else:
+                with suppress(Rejected):  # a certificate, evidence
+                    yield decode_transaction(item).transaction.sender
 
     def _remember(self, data: bytes, transaction: VerifiedTransaction) -> None:
         self._known[data] = transaction

@@ -94,11 +94,11 @@ class Driver:
         while True:
             with trio.move_on_at(self._next_moment()):
                 await self._world.inbox.wait()
-            self._ring()
             if inputs := self._world.inbox.take(self._batch):
                 self._world.tally["batches"] += 1
                 self._world.tally["inputs"] += len(inputs)
                 await self._handle(inputs)
+            self._ring()  # after the inputs: what they asked for at once belongs to their batch
             await self._perform()
 
     # ------------------------------------------------------------ inputs

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Annotated, ClassVar, NewType, TypeAlias
 
 from msgspec import Meta
@@ -259,8 +260,9 @@ class Obligations:
     possessions: tuple[tuple[bytes, bytes], ...] = ()
 
 
+@lru_cache(maxsize=4096)
 def decode_transaction(data: bytes) -> DecodedTransaction:
-    """Reads a transaction and everything encoded inside it.
+    """Reads a transaction and everything encoded inside it; remembered for a while, since it comes by several ways.
 
     Raises:
         Rejected: `MALFORMED` or `OVERSIZED`.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bac.errors import Code, Rejected
 from bac.ledger.mempool import ACCOUNT_MAX, Mempool
@@ -107,3 +109,52 @@ def test_a_nonce_is_replaced_for_a_higher_fee_only() -> None:
 def test_a_fee_below_the_minimum_is_refused() -> None:
     """MP-4."""
     assert refused(pool_of(), pay(1, 0, 2, 5, fee=1)) is Code.FEE_TOO_LOW
+
+
+def test_settling_by_senders_is_settling_at_all() -> None:
+    """MP-5: the senders of a block suffice; what expires leaves whoever sent it."""
+    world = World()
+    done, late, waiting = pay(1, 0, 2, 5), pay(1, 1, 2, 6), pay(3, 0, 2, 5)
+    expiring = pay(2, 0, 3, 5, expiry=world.time_us + 1)
+    pool = pool_of(done, late, waiting, expiring, world=world)
+    world.block(done)
+    pool.settle(world.state, [done.transaction.sender])
+    assert [each.id in pool for each in (done, late, waiting, expiring)] == [False, True, True, False]
+    world.block(late, waiting)
+    pool.settle(world.state, [])
+    assert len(pool) == 2, "nobody was named"
+    pool.settle(world.state)
+    assert len(pool) == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from((1, 2, 3)), st.integers(0, 3), st.integers(1, 3)), max_size=40))
+@settings(max_examples=60)
+def test_a_full_pool_drops_the_same_as_a_search_through_all(offered: list[tuple[int, int, int]]) -> None:
+    """MP-4: the last one of the account whose last one pays least, of equal ones the newest."""
+    pool, state = Mempool(DEFAULT, 4), World().state
+    held: list[VerifiedTransaction] = []
+    for account, nonce, fee in offered:
+        each = pay(account, nonce, 4, 5, fee=fee * FEE)
+        rivals = [other for other in held if _place(other) == _place(each)]
+        lasts = [other for other in held if not any(_place(other) < _place(one) for one in held if _same(one, other))]
+        least = min(lasts, key=lambda one: (one.transaction.fee, -held.index(one)), default=None)
+        try:
+            is_news = pool.add(each, state)
+        except Rejected:
+            rival = rivals[0] if rivals else least
+            assert rival is not None
+            assert rival.transaction.fee >= each.transaction.fee
+            continue
+        if is_news:
+            gone = rivals or ([least] if len(held) == 4 and least is not None else [])
+            held = [other for other in held if other not in gone] + [each]
+        assert sorted(other.id for other in held) == sorted(other.id for other in held if other.id in pool)
+        assert len(pool) == len(held)
+
+
+def _place(one: VerifiedTransaction) -> tuple[bytes, int]:
+    return one.transaction.sender, one.transaction.nonce
+
+
+def _same(one: VerifiedTransaction, other: VerifiedTransaction) -> bool:
+    return one.transaction.sender == other.transaction.sender

@@ -25,7 +25,7 @@ from bac.ledger.state import State
 from bac.params import Params
 from bac.types import Hash, NodeId
 from bac.wire.codec import decode, encode
-from bac.wire.registry import decode_item, tag_of
+from bac.wire.registry import tag_of
 from bac.wire.transactions import SignedTransaction, VerifiedTransaction
 
 _TRANSACTION_TAG = tag_of(SignedTransaction)
@@ -118,7 +118,6 @@ class LedgerMachine:
         if tag_at(item) != _TRANSACTION_TAG:
             return None
         try:
-            decode_item(item)
             return self._verify(item)
         except Rejected:
             return None
