@@ -21,6 +21,9 @@ from bac.types import NodeId
 KEPT: Final = 4096
 """Messages, and tuples of recipients, whose bytes are remembered."""
 
+MANY: Final = 64
+"""So many recipients are worth remembering: they are everybody, not peers drawn for once."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Sealed:
@@ -76,11 +79,12 @@ class Dispatch:
         known = self._resolved.get((sender, id(to)))
         if known is not None:
             return known[1]
-        places = tuple(self._places[identity] for identity in to if identity in self._places)
+        places = tuple([self._places[identity] for identity in to if identity in self._places])
         assert sender not in places, "a node does not send to itself"
-        if len(self._resolved) >= KEPT:
-            self._resolved.clear()
-        self._resolved[sender, id(to)] = (to, places)
+        if len(places) >= MANY:
+            if len(self._resolved) >= KEPT:
+                self._resolved.clear()
+            self._resolved[sender, id(to)] = (to, places)
         return places
 
     def _seal(self, message: Any) -> _Sealed:
