@@ -184,6 +184,14 @@ def network_id(genesis: Genesis) -> Hash:
     return hash_of(Domain.GENESIS, encode(genesis))
 
 
+def shard_of(genesis: Genesis, identity: NodeId) -> GenesisShard:
+    """The shard of which `identity` is a member from the beginning. ValueError for a stranger."""
+    for shard in genesis.shards:
+        if any(member.identity == identity for member in shard.members):
+            return shard
+    raise ValueError(f"{identity.hex()[:16]} is no member of any shard")
+
+
 def load_genesis(data: bytes, params: Params) -> Genesis:
     """The genesis whose encoding is `data`.
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final, cast
 
-from bac.baselines.basic.ground import Ground, lay, shard_of
+from bac.baselines.basic.ground import Ground, lay
 from bac.baselines.basic.machine import LedgerMachine, Post
 from bac.baselines.basic.proposals import Proposal, Proposals
 from bac.crypto.keys import NodeSecrets
@@ -33,7 +33,7 @@ from bac.finality.records import load_signed, save_signed
 from bac.finality.site import Outbox, Roster, Site
 from bac.finality.validity import tag_at
 from bac.finality.voter import KeyChain
-from bac.genesis import Genesis
+from bac.genesis import Genesis, shard_of
 from bac.intake import Intake
 from bac.ledger.forwarding import Forwarding, Told
 from bac.ledger.mempool import Mempool

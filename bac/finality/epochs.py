@@ -19,13 +19,16 @@ from bac.params import Params
 from bac.proofs.electorate import Electorate, compute_committee_hash
 from bac.proofs.merkle import compute_root
 from bac.types import Hash, Height, Micros, NodeId, Units
-from bac.wire.block import ConfirmationProof, Elector, Leader
+from bac.wire.block import PATH_MAX, ConfirmationProof, Elector, Leader
 from bac.wire.codec import PROTOCOL_VERSION
 from bac.wire.header import Boundary, Header, Kind, Rank, header_hash
 from election.electorate import clip_level
 
 TICKETS = 16
 """Tickets in the draw of a proposer, per member and in the mean."""
+
+ROUNDS_MAX = PATH_MAX - 56
+"""Most rounds of an epoch: a path leads from any block of it to its end, and 56 headers are left for recovery."""
 
 _NO_HASH = Hash(bytes(32))
 _RECOVER = b"\x0bbac/recover"
@@ -110,8 +113,10 @@ def genesis_epoch(
     All later electorates are of the type `kind`, too.
 
     Raises:
-        ValueError: the electorate does not qualify.
+        ValueError: the electorate does not qualify, or an epoch is longer than a proof's path may be.
     """
+    if params.epoch_rounds + params.epoch_grace_rounds > ROUNDS_MAX:
+        raise ValueError(f"an epoch has at most {ROUNDS_MAX} rounds, grace included")
     electorate = kind(draw.electors)
     if not qualifies(electorate, params):
         raise ValueError("the electorate of genesis does not qualify")

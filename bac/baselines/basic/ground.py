@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from bac.baselines.basic.rotation import DrawFunction, Rotation
 from bac.finality.epochs import Epoch, genesis_epoch
@@ -13,10 +12,6 @@ from bac.ledger.state import State, genesis_state
 from bac.params import Params
 from bac.proofs.electorate import Electorate
 from bac.types import Hash, NodeId
-from bac.wire.block import PATH_MAX
-
-ROUNDS_MAX: Final = PATH_MAX - 56
-"""A path leads from any block of an epoch to its end: 56 headers are left for recovery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +37,6 @@ class Ground:
     remember: Remember | None = None
 
 
-def shard_of(genesis: Genesis, identity: NodeId) -> GenesisShard:
-    """The shard of which `identity` is a member. ValueError for a stranger."""
-    for shard in genesis.shards:
-        if any(member.identity == identity for member in shard.members):
-            return shard
-    raise ValueError(f"{identity.hex()[:16]} is no member of any shard")
-
-
 def lay(
     genesis: Genesis, shard: GenesisShard, params: Params, draw: DrawFunction | None = None,
     kind: type[Electorate] = Electorate, remember: Remember | None = None,
@@ -59,8 +46,6 @@ def lay(
     Raises:
         ValueError: the first electorate does not qualify, or an epoch is longer than a proof's path may be.
     """
-    if params.epoch_rounds + params.epoch_grace_rounds > ROUNDS_MAX:
-        raise ValueError(f"an epoch of basic BAC has at most {ROUNDS_MAX} rounds, grace included")
     drawing = draw or Rotation(shard, params)
     state = genesis_state(genesis, shard.shard)
     drawn = drawing(state, -1, Hash(genesis.seed), ())
