@@ -76,7 +76,9 @@ class Finality:
     # ------------------------------------------------------------ restart
 
     def _restore(self, epoch: Epoch) -> Views:
-        term = Views(self.site, epoch, self._load_state(epoch), records.load_vote(self.site.store))
+        state = self._load_state(epoch)
+        self._settle_in(epoch, state)
+        term = Views(self.site, epoch, state, records.load_vote(self.site.store))
         self._remember(epoch)
         self._served = [term.tree]
         term.is_replaying = True
@@ -259,6 +261,7 @@ class Finality:
     def _got_state(self) -> None:
         state = self.term.tree.root.state
         self._save_state(self.term.epoch.number, state)
+        self._settle_in(self.term.epoch, state)
         for child in list(self.term.tree.root.children):
             self.term.settle(child)
 
@@ -334,6 +337,7 @@ class Finality:
         )
         self._remember(epoch)
         self._leap = None
+        self._settle_in(epoch, state)
         self.term = Views(self.site, epoch, state, None)
         self.term.now = now
         self._served = [self.term.tree, ended.tree]
@@ -341,6 +345,10 @@ class Finality:
         self.site.out.send(self.site.some(self.site.params.gossip_fanout), record.proof)
         if state is None:
             self.term.pulls.want_state(None)
+
+    def _settle_in(self, epoch: Epoch, state: Any) -> None:
+        if state is not None and self.site.settle_in is not None:
+            self.site.settle_in(epoch, state)
 
     def _remember(self, epoch: Epoch) -> None:
         self.site.epochs[epoch.number] = epoch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from bac.crypto.suite import KeyPair, Suite
 from bac.finality.confirmation import TWO_BLOCKS, TwoBlocks
 from bac.finality.epochs import Epoch
-from bac.finality.machine import Machine, Remember
+from bac.finality.machine import Machine, Remember, State
 from bac.finality.voter import KeyChain
 from bac.intake import Intake
 from bac.params import Params
@@ -102,6 +102,7 @@ class Site:
         epochs: the present epoch and the last ones, by number.
         rules: what confirms.
         remember: shares what follows from a parent and a body between the nodes of one process, or None.
+        settle_in: told of each epoch once the state before it is here, before anything of the epoch is judged.
     """
 
     me: NodeId
@@ -121,6 +122,7 @@ class Site:
     epochs: dict[int, Epoch] = field(default_factory=dict, repr=False)
     rules: TwoBlocks = TWO_BLOCKS
     remember: Remember | None = None
+    settle_in: Callable[[Epoch, State], None] | None = None
 
     @property
     def peers(self) -> tuple[NodeId, ...]:

@@ -33,6 +33,13 @@ class KeyChain:
         self._seeds = [seed]
         self._scope = scope
 
+    def announce(self, epoch: int) -> tuple[bytes, bytes]:
+        """The public key for `epoch`, and the proof that its secret is here."""
+        while len(self._seeds) <= epoch:
+            self._seeds.append(next_seed(self._seeds[-1]))
+        seed = self._seeds[epoch]
+        return self._scope.scheme.public_of(seed), self._scope.scheme.pop_prove(seed)
+
     def find(self, public: bytes, epoch: int) -> bytes | None:
         """The seed of the key `public`, which was announced for `epoch` or one not long before."""
         while len(self._seeds) <= epoch:

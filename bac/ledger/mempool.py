@@ -162,6 +162,14 @@ class Mempool:
         while (first := self._expiries.least()) is not None and first[0] < time_us:
             self._drop(self._known[first[1]])
 
+    def next_nonce(self, sender: NodeId, state: State) -> int:
+        """The first nonce of an account that no transaction in `state` or here has used."""
+        nonce = _nonce(state, sender, self._nonces_of(state))
+        own = self._accounts.get(sender, {})
+        while nonce in own:
+            nonce += 1
+        return nonce
+
     def is_ready(self, state: State) -> bool:
         """Whether anything could be executed on `state`."""
         nonces, time_us = self._nonces_of(state), state.tip().time_us
