@@ -1,11 +1,11 @@
 """The driver of real processes: feeds the handlers, performs the effects in order.
 
-Theory of operation. One task owns the protocol object. It takes a batch of inputs, has their signatures verified on a
-thread, and calls the handlers one after the other. Records and commits are staged as the handlers answer; timers are
-set, since nobody outside can see them. When the batch is done, one flush makes it durable, and only then are messages
-sent, clients answered and subscribers told, in the order of the effects. A crash therefore loses whole batches of which
-nobody has heard anything: to the outside it looks like a crash before the first of them, and rule 1 of the contract
-holds for each `Persist` without an fsync for each.
+Theory of operation. One task owns the protocol object. It takes a batch of inputs and calls the handlers one after the
+other; what brings many signatures comes later, when a thread has verified them (`bac.node.ahead`). Records and commits
+are staged as the handlers answer; timers are set, since nobody outside can see them. When the batch is done, one flush
+makes it durable, and only then are messages sent, clients answered and subscribers told, in the order of the effects. A
+crash therefore loses whole batches of which nobody has heard anything: to the outside it looks like a crash before the
+first of them, and rule 1 of the contract holds for each `Persist` without an fsync for each.
 
 Only `Rejected` is caught. Anything else is our broken invariant, and stops the process.
 
@@ -15,28 +15,21 @@ Source: docs/spec/node.md NO-1 to NO-5.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any
 
 import trio
 
-from bac.crypto.batch import warm
 from bac.errors import Rejected
+from bac.node.ahead import Ahead, Aside, Prepared
 from bac.node.clock import Clock
 from bac.node.engine import Member
 from bac.node.inbox import FromClient, FromPeer, Inbox, Input
 from bac.node.store import Store
 from bac.protocol import Accuse, Commit, Effect, Persist, Protocol, Send, SetTimer
 from bac.types import Micros, NodeId
-
-THREAD_CLAIMS_MIN: Final = 24
-"""Signatures worth a thread: about 1 ms of work, ten times the cost of handing it over."""
-
-Aside: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Runs a function without holding up the loop."""
 
 
 async def on_thread(function: Callable[[], Any]) -> Any:
@@ -61,7 +54,6 @@ class World:
         blame: told that a peer's input was rejected.
         announce: told each effect in order, after it was performed.
         aside: runs what would hold up the loop.
-        threads: verify signatures.
     """
 
     store: Store
@@ -71,7 +63,6 @@ class World:
     blame: Callable[[NodeId, Rejected], None]
     announce: Callable[[Effect], None]
     aside: Aside = on_thread
-    threads: ThreadPoolExecutor | None = None
     tally: Counter[str] = field(default_factory=Counter)
 
 
@@ -83,6 +74,7 @@ class Driver:
         self._protocol = protocol
         self._world = world
         self._batch = batch
+        self._ahead = Ahead(member.suite, world.inbox, world.aside, batch)
         self._timers: dict[str, Micros] = {}
         self._effects: list[Effect] = []
         self._answers: list[Callable[[], None]] = []
@@ -91,15 +83,18 @@ class Driver:
         """Starts the object and serves it until cancelled."""
         self._take(self._protocol.start(self._world.clock.now()))
         await self._perform()
-        while True:
-            with trio.move_on_at(self._next_moment()):
-                await self._world.inbox.wait()
-            if inputs := self._world.inbox.take(self._batch):
-                self._world.tally["batches"] += 1
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._ahead.run)
+            while True:
+                with trio.move_on_at(self._next_moment()):
+                    await (self._world.inbox.wait() if self._ahead.has_room else self._ahead.room())
+                inputs = self._world.inbox.take(self._batch) if self._ahead.has_room else []
+                self._world.tally["batches"] += bool(inputs)
                 self._world.tally["inputs"] += len(inputs)
-                await self._handle(inputs)
-            self._ring()  # after the inputs: what they asked for at once belongs to their batch
-            await self._perform()
+                for each in self._ahead.sort(self._prepare(inputs)):
+                    self._call(each.input, each.value)
+                self._ring()  # after the inputs: what they asked for at once belongs to their batch
+                await self._perform()
 
     # ------------------------------------------------------------ inputs
 
@@ -117,30 +112,19 @@ class Driver:
                 self._world.tally["timers"] += 1
                 self._take(self._protocol.on_timer(timer, self._world.clock.now()))
 
-    async def _handle(self, inputs: Sequence[Input]) -> None:
-        ready: list[tuple[Input, Any]] = []
+    def _prepare(self, inputs: Sequence[Input]) -> Iterator[Prepared]:
         for each in inputs:
             try:
-                value = self._member.decode(each.data) if isinstance(each, FromPeer) else each.transaction
+                if isinstance(each, FromPeer):
+                    value = self._member.decode(each.data)
+                    claims = self._member.claims(value)
+                else:
+                    value = each.transaction
+                    claims = self._member.transaction_claims(value)
             except Rejected as refusal:
                 self._refuse(each, refusal)
             else:
-                ready.append((each, value))
-        await self._verify_ahead(ready)
-        for each, value in ready:
-            self._call(each, value)
-
-    async def _verify_ahead(self, ready: Iterable[tuple[Input, Any]]) -> None:
-        claims = [
-            claim
-            for each, value in ready
-            for claim in (
-                self._member.claims(value) if isinstance(each, FromPeer) else self._member.transaction_claims(value)
-            )
-        ]
-        if len(claims) >= THREAD_CLAIMS_MIN:
-            mapper = map if self._world.threads is None else self._world.threads.map
-            await self._world.aside(partial(warm, self._member.suite, claims, mapper))
+                yield Prepared(each, value, tuple(claims))
 
     def _call(self, each: Input, value: Any) -> None:
         now = self._world.clock.now()

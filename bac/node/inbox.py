@@ -104,6 +104,10 @@ class Inbox:
         """Returns when there is something to take."""
         await self._arrived.wait()
 
+    def wake(self) -> None:
+        """Ends a `wait`, although nothing may have come in."""
+        self._arrived.set()
+
     def take(self, limit: int) -> list[Input]:
         """Up to `limit` inputs, an equal share of each source that has some."""
         taken: list[Input] = []

@@ -12,7 +12,6 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from random import Random
 from typing import TextIO
@@ -81,10 +80,10 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
             own = introduce(hello, member.keys, transport.key, transport.address, clock.now(), credential)
             peers = Peers(own, gate, transport, inbox, clock, settings, log, _lookup(network, via))
             cell.append(peers)
-            with ThreadPoolExecutor(1) as threads, trio.CancelScope() as scope:
+            with trio.CancelScope() as scope:
                 world = World(
                     store, clock, inbox, peers.post, peers.blame, lambda effect: control.hear(effect),  # noqa: PLW0108 (made below)
-                    threads=threads, tally=Counter(),
+                    tally=Counter(),
                 )  # fmt: skip
                 desk = Desk(home.name, member, protocol, world, peers, settings)
                 control = Control(desk, inbox, settings, scope.cancel)

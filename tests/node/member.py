@@ -137,7 +137,7 @@ class Machine:
         )  # fmt: skip
         try:
             await Driver(self.member, protocol, world, 1).run()
-        except Crashed:
+        except* Crashed:
             self._note_crash()
         finally:
             self.inbox = None
