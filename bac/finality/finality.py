@@ -67,6 +67,7 @@ class Finality:
         self._said: dict[NodeId, Micros] = {}
         self._leap: BoundaryRecord | None = None
         self._confirmed_before = genesis.base.height
+        site.keys.resume(records.load_erased(site.store))
         epoch = genesis
         for record in records.load_records(site.store):
             self._remember(epoch)

@@ -24,6 +24,7 @@ _pack: Final = msgspec.msgpack.Encoder().encode
 
 VOTE = b"v"
 TIP = b"t"
+ERASED = b"k"
 _RECORD, _ENVELOPE, _BODY, _STATE, _SIGNED = b"r", b"e", b"b", b"s", b"l"
 
 
@@ -56,6 +57,16 @@ def load_vote(store: Store) -> VoteRecord | None:
     """The vote record, if the node has voted."""
     data = store.get(VOTE)
     return None if data is None else decode(VoteRecord, data)
+
+
+def save_erased(first: int) -> Persist:
+    """E5: acknowledgement seeds older than number `first` are erased."""
+    return Persist(ERASED, first.to_bytes(8, "big"))
+
+
+def load_erased(store: Store) -> int:
+    """The oldest acknowledgement seed that is not erased."""
+    return int.from_bytes(store.get(ERASED) or b"", "big")
 
 
 def save_tip(proof: ConfirmationProof) -> Persist:

@@ -51,8 +51,8 @@ class Term(ABC):
         self.recovery = Recovery(epoch)
         self.pulls = Pulls(site, self.tree)
         self.watch = Watch(epoch, site.scope)
-        own = epoch.electorate.find(site.me)
-        key = None if own is None else site.keys.find(own.acknowledgement_key, epoch.number)
+        self._own = epoch.electorate.find(site.me)
+        key = None if self._own is None else site.keys.find(self._own.acknowledgement_key, epoch.number)
         self.voter = Voter(site.me, epoch, site.scope, key, site.params.ahead_us, record, site.rules)
         self.confirmed = self.committed = self.tree.root
         self.carrier: Link | None = None
@@ -302,6 +302,9 @@ class Term(ABC):
         self.site.out.add(save_tip(self._proof(blocks[-1])))
         for link in blocks:
             self.report(link)
+        if self.voter.is_elector and self._own is not None:
+            erased = self.site.keys.erase_before(self._own.acknowledgement_key)
+            self.site.out.add(*(erased,) if erased is not None else ())
 
     def report(self, link: Link) -> None:
         """`Commit` of a confirmed block."""

@@ -9,12 +9,14 @@ Source: docs/spec/finality.md V1 to V3, V8, R3.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bac.crypto.keys import next_seed
 from bac.finality.chain import Link, Verdict
 from bac.finality.confirmation import TwoBlocks
 from bac.finality.epochs import Epoch
 from bac.finality.newview import rank_of
-from bac.finality.records import VoteRecord, save_vote
+from bac.finality.records import VoteRecord, save_erased, save_vote
 from bac.proofs.certificate import Scope
 from bac.protocol import Persist
 from bac.types import Micros, NodeId
@@ -22,32 +24,74 @@ from bac.wire.header import Rank
 from bac.wire.votes import Acknowledgement, Certificate, StateAnnouncement, ballot_of, ballot_preimage
 
 KEYS_SOUGHT = 64
-"""How many epochs back a member's own acknowledgement key is sought."""
+"""How far from the oldest key that is kept, and from the epoch, a member's own acknowledgement key is sought."""
+
+PLACES_KEPT = 8
+"""Own public keys whose place in the chain is remembered."""
 
 
 class KeyChain:
-    """The acknowledgement seeds of one node, oldest first; the chain runs forward only (WI-27)."""
+    """The acknowledgement seeds of one node; the chain runs forward only (WI-27), and what was erased is not had again.
+
+    The store keeps up to where seeds are erased, and no seed: a restart begins with the seed of epoch 0, which the
+    driver holds, runs forward and forgets. Nothing older is found or announced then.
+    """
 
     def __init__(self, seed: bytes, scope: Scope) -> None:
         """Takes the seed of epoch 0."""
+        self._first = 0
         self._seeds = [seed]
+        self._places: dict[bytes, int] = {}
         self._scope = scope
 
-    def announce(self, epoch: int) -> tuple[bytes, bytes]:
-        """The public key for `epoch`, and the proof that its secret is here."""
-        while len(self._seeds) <= epoch:
+    def resume(self, first: int) -> None:
+        """Erases what is older than the seed number `first`."""
+        if first > self._first:
+            self._seeds = [self._seed(first), *self._seeds[first + 1 - self._first :]]
+            self._first = first
+
+    def _seed(self, place: int) -> bytes:
+        while len(self._seeds) <= place - self._first:
             self._seeds.append(next_seed(self._seeds[-1]))
-        seed = self._seeds[epoch]
+        return self._seeds[place - self._first]
+
+    def announce(self, epoch: int) -> tuple[bytes, bytes]:
+        """The public key for `epoch`, and the proof that its secret is here. ValueError for one that is erased."""
+        if epoch < self._first:
+            raise ValueError(f"the key of epoch {epoch} is erased")
+        seed = self._seed(epoch)
         return self._scope.scheme.public_of(seed), self._scope.scheme.pop_prove(seed)
 
     def find(self, public: bytes, epoch: int) -> bytes | None:
-        """The seed of the key `public`, which was announced for `epoch` or one not long before."""
-        while len(self._seeds) <= epoch:
-            self._seeds.append(next_seed(self._seeds[-1]))
-        for seed in reversed(self._seeds[max(0, epoch - KEYS_SOUGHT) : epoch + 1]):
-            if self._scope.scheme.public_of(seed) == public:
-                return seed
-        return None
+        """The seed of the key `public`, which was announced for `epoch` or one before; None if it is not kept."""
+        place = self._places.get(public)
+        if place is None:
+            place = next((each for each in self._candidates(epoch) if self._public(each) == public), -1)
+        if place < self._first:
+            return None
+        self._places[public] = place
+        if len(self._places) > PLACES_KEPT:
+            del self._places[next(iter(self._places))]
+        return self._seed(place)
+
+    def _candidates(self, epoch: int) -> Iterator[int]:
+        """The key in use since long, then those announced of late, then those of genesis."""
+        first = self._first
+        if epoch >= first:
+            yield first
+            yield from range(epoch, max(first, epoch - KEYS_SOUGHT), -1)
+            yield from range(first + 1, min(first + KEYS_SOUGHT, epoch))
+
+    def _public(self, place: int) -> bytes:
+        return self._scope.scheme.public_of(self._seed(place))
+
+    def erase_before(self, public: bytes) -> Persist | None:
+        """E5: erases what is older than the key `public`, once found; the record of that, None if nothing is older."""
+        place = self._places.get(public, self._first)
+        if place == self._first:
+            return None
+        self.resume(place)
+        return save_erased(place)
 
 
 class Voter:
