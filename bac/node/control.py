@@ -197,7 +197,7 @@ class Control:
         store = self._desk.world.store
         commits = store.commits(client.next_commit, CATCH_UP)
         for each in commits:
-            outcomes = tuple(store.outcomes_of(each.number))
+            outcomes = store.outcomes_of(each.number)
             block, proof = (each.block, each.proof) if subscription.with_blocks else (b"", b"")
             self._say(client, Notice(subscription.number, each.number, outcomes, block, proof))
             client.next_commit = each.number + 1

@@ -5,9 +5,16 @@ staged in one transaction of a write-ahead log with ``synchronous=FULL``, so one
 durable, in order, or none of them. The driver sends nothing that depends on a batch before its flush has returned.
 A crash at any moment therefore leaves the state after some flush.
 
-Every row carries a CRC-32 of its contents, the log of records since the last snapshot is numbered without gaps, and the
-head names format, network, engine and owner: what is damaged, foreign or of another version is refused when it is
-opened, with the record at fault, and nothing is repaired by guessing.
+Each effect has a number. The last record of each key stands in one table, whatever was overwritten or forgotten since
+the last snapshot in another; both together, by number, are the log of the contract, and no record is written twice.
+
+What became of a transaction stands with the commit that decided it. Where to look is noted in memory first, and a table
+takes many such notes at a time, in their order: single ones would touch a page each. At the start the commits tell what
+the table does not have yet.
+
+Every row carries a CRC-32 of its contents, the log has no gaps, and the head names format, network, engine and owner:
+what is damaged, foreign or of another version is refused when it is opened, with the record at fault, and nothing is
+repaired by guessing.
 
 Sources: docs/spec/node.md NO-4 to NO-8; https://www.sqlite.org/wal.html.
 """
@@ -23,20 +30,35 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+import msgspec
+
 from bac.protocol import SNAPSHOT, Persist
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Changes with the tables below; a store of another format is refused."""
+NOTED_MAX: Final = 8_192
+"""Transactions whose commit is noted in memory, before the table takes them."""
+_NOTE_BYTES: Final = 16
+"""Of a transaction's id; the commit has all of it."""
 
 _TABLES: Final = """
 CREATE TABLE head (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE records (key BLOB PRIMARY KEY, record BLOB NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE records (
+  key BLOB PRIMARY KEY, record BLOB NOT NULL, number INTEGER NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE log (number INTEGER PRIMARY KEY, key BLOB NOT NULL, record BLOB, sum INTEGER NOT NULL);
 CREATE TABLE commits (
-  number INTEGER PRIMARY KEY, block BLOB NOT NULL, proof BLOB NOT NULL, sum INTEGER NOT NULL, digest BLOB UNIQUE);
-CREATE TABLE outcomes (id BLOB PRIMARY KEY, number INTEGER NOT NULL, code TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX outcomes_by_number ON outcomes (number);
+  number INTEGER PRIMARY KEY, block BLOB NOT NULL, proof BLOB NOT NULL, outcomes BLOB NOT NULL, sum INTEGER NOT NULL,
+  digest BLOB UNIQUE);
+CREATE TABLE notes (id BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 """
+_LOG: Final = """
+SELECT number, key, record, sum FROM log
+UNION ALL SELECT number, key, record, sum FROM records WHERE number > ? ORDER BY number
+"""
+
+_Outcomes = tuple[tuple[bytes, str], ...]
+_pack: Final = msgspec.msgpack.Encoder().encode
+_unpack: Final = msgspec.msgpack.Decoder(_Outcomes).decode
 
 
 class UnfitStore(Exception):
@@ -95,10 +117,11 @@ class Store:
         if not self._writer.execute("SELECT 1 FROM sqlite_master").fetchone():
             self._make(owner)
         self._staged: dict[bytes, bytes | None] = {}
-        self._queue: list[Persist | tuple[bytes, bytes, tuple[tuple[bytes, str], ...]]] = []
+        self._queue: list[Persist | tuple[bytes, bytes, _Outcomes]] = []
         self._check_owner(owner)
-        self._check_rows()
-        self._log_number = _count(self._writer, "SELECT MAX(number) FROM log")
+        self._since = _count(self._writer, "SELECT value FROM head WHERE name = 'since'")
+        self._number = max(self._since, self._check_records())
+        self._notes = self._check_commits(_count(self._writer, "SELECT MAX(number) FROM notes"))
         self._commit_number = _count(self._writer, "SELECT MAX(number) FROM commits")
         # Archived commits are read by clients while the writer may be flushing.
         self._reader = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
@@ -107,7 +130,7 @@ class Store:
         self._writer.execute("BEGIN IMMEDIATE")
         for statement in filter(None, map(str.strip, _TABLES.split(";"))):
             self._writer.execute(statement)
-        head = {"format": str(FORMAT).encode(), **_head_of(owner)}
+        head = {"format": str(FORMAT).encode(), "since": 0, **_head_of(owner)}
         self._writer.executemany("INSERT INTO head VALUES (?, ?)", head.items())
         self._writer.execute("COMMIT")
 
@@ -122,20 +145,30 @@ class Store:
             if head.get(name) != value:
                 raise UnfitStore(f"{self._path.name} belongs to another {name}: {_show(head.get(name, b''))}")
 
-    def _check_rows(self) -> None:
+    def _check_records(self) -> int:
+        """The number of the last effect."""
         for key, record, total in self._writer.execute("SELECT key, record, sum FROM records"):
             if _sum(key, record) != total:
                 raise UnfitStore(f"{self._path.name} is damaged: record {_show(key)}")
-        expected = None
-        for number, key, record, total in self._writer.execute("SELECT * FROM log ORDER BY number"):
-            if number != (number if expected is None else expected):
-                raise UnfitStore(f"{self._path.name} is damaged: entry {expected} of the log is missing")
+        last = self._since
+        for number, key, record, total in self._writer.execute(_LOG, (self._since,)):
+            if number != last + 1:
+                raise UnfitStore(f"{self._path.name} is damaged: entry {last + 1} of the log is missing")
             if _sum(key, record) != total:
                 raise UnfitStore(f"{self._path.name} is damaged: entry {number} of the log, {_show(key)}")
-            expected = number + 1
-        for number, row in enumerate(self._writer.execute("SELECT * FROM commits ORDER BY number"), 1):
-            if row[0] != number or _sum(row[1], row[2]) != row[3] or sha256(row[1]).digest() != row[4]:
-                raise UnfitStore(f"{self._path.name} is damaged: commit {number}")
+            last = number
+        return last
+
+    def _check_commits(self, noted: int) -> dict[bytes, int]:
+        """Notes of the commits above number `noted`."""
+        notes: dict[bytes, int] = {}
+        query = "SELECT number, block, proof, outcomes, sum, digest FROM commits ORDER BY number"
+        for place, (number, block, proof, outcomes, total, digest) in enumerate(self._writer.execute(query), 1):
+            if number != place or _sum(block, proof, outcomes) != total or sha256(block).digest() != digest:
+                raise UnfitStore(f"{self._path.name} is damaged: commit {place}")
+            if number > noted:
+                _note(notes, _unpack(outcomes), number)
+        return notes
 
     # ------------------------------------------------------------ the contract's store
 
@@ -162,7 +195,7 @@ class Store:
     def log(self) -> tuple[Persist, ...]:
         """Everything persisted after the last snapshot, in order; asked for when nothing is staged."""
         assert not self._queue, "the log is read at construction, before anything is staged"
-        return tuple(Persist(*row) for row in self._writer.execute("SELECT key, record FROM log ORDER BY number"))
+        return tuple(Persist(key, record) for _, key, record, _ in self._writer.execute(_LOG, (self._since,)))
 
     # ------------------------------------------------------------ writing
 
@@ -182,43 +215,54 @@ class Store:
 
     def flush(self) -> None:
         """Makes everything staged durable, all of it or nothing; may run on a thread."""
+        notes: dict[bytes, int] = {}
+        snapshots = sum(isinstance(each, Persist) and each.key == SNAPSHOT for each in self._queue)
         self._writer.execute("BEGIN IMMEDIATE")
         try:
             for each in self._queue:
                 if isinstance(each, Persist):
-                    self._write(each)
+                    snapshots -= each.key == SNAPSHOT
+                    self._write(each, is_logged=not snapshots)
                 else:
-                    self._archive(*each)
+                    self._archive(*each, notes)
+            is_full = len(self._notes) + len(notes) > NOTED_MAX
+            if is_full:
+                rows = sorted({**notes, **self._notes}.items())
+                self._writer.executemany("INSERT OR IGNORE INTO notes VALUES (?, ?)", rows)
             self._writer.execute("COMMIT")
         except BaseException:
             self._writer.execute("ROLLBACK")
             raise
+        self._notes = {} if is_full else {**notes, **self._notes}
         self._queue.clear()
         self._staged.clear()
 
-    def _write(self, effect: Persist) -> None:
+    def _write(self, effect: Persist, *, is_logged: bool) -> None:
+        """Performs one effect; a record that a later snapshot of the batch covers needs no log."""
         key, record = effect.key, effect.record
-        if record is None:
-            self._writer.execute("DELETE FROM records WHERE key = ?", (key,))
-        else:
-            self._writer.execute("REPLACE INTO records VALUES (?, ?, ?)", (key, record, _sum(key, record)))
+        self._number += 1
+        write = self._writer.execute
         if key == SNAPSHOT:
-            self._writer.execute("DELETE FROM log")
-        else:
-            self._log_number += 1
-            self._writer.execute(
-                "INSERT INTO log VALUES (?, ?, ?, ?)", (self._log_number, key, record, _sum(key, record))
-            )
+            write("DELETE FROM log")
+            write("UPDATE head SET value = ? WHERE name = 'since'", (self._number,))
+            self._since = self._number
+        elif is_logged:
+            replaced = "SELECT number, key, record, sum FROM records WHERE key = ? AND number > ?"
+            write(f"INSERT INTO log {replaced}", (key, self._since))
+        if record is not None:
+            write("REPLACE INTO records VALUES (?, ?, ?, ?)", (key, record, self._number, _sum(key, record)))
+            return
+        write("DELETE FROM records WHERE key = ?", (key,))
+        if is_logged and key != SNAPSHOT:
+            write("INSERT INTO log VALUES (?, ?, NULL, ?)", (self._number, key, _sum(key, None)))
 
-    def _archive(self, block: bytes, proof: bytes, outcomes: tuple[tuple[bytes, str], ...]) -> None:
-        number = self._commit_number + 1
-        row = (number, block, proof, _sum(block, proof), sha256(block).digest())
-        if not self._writer.execute("INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?)", row).rowcount:
+    def _archive(self, block: bytes, proof: bytes, outcomes: _Outcomes, notes: dict[bytes, int]) -> None:
+        number, packed = self._commit_number + 1, _pack(outcomes)
+        row = (number, block, proof, packed, _sum(block, proof, packed), sha256(block).digest())
+        if not self._writer.execute("INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?, ?)", row).rowcount:
             return  # said again after a restart
         self._commit_number = number
-        self._writer.executemany(
-            "INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", ((each, number, code) for each, code in outcomes)
-        )
+        _note(notes, outcomes, number)
 
     def close(self) -> None:
         """Lets go of the file; what is staged is forgotten."""
@@ -241,21 +285,33 @@ class Store:
 
     def outcome(self, transaction_id: bytes) -> Outcome | None:
         """What became of a transaction; None while nothing was decided."""
-        row = self._reader.execute("SELECT number, code FROM outcomes WHERE id = ?", (transaction_id,)).fetchone()
-        return None if row is None else Outcome(*row)
+        note = transaction_id[:_NOTE_BYTES]
+        number = self._notes.get(note)  # first: a note leaves the memory after the table has it
+        row = self._reader.execute("SELECT number FROM notes WHERE id = ?", (note,)).fetchone()
+        number = number if row is None else row[0]
+        codes = {} if number is None else dict(self.outcomes_of(number))
+        return Outcome(number, codes[transaction_id]) if number is not None and transaction_id in codes else None
 
-    def outcomes_of(self, number: int) -> list[tuple[bytes, str]]:
+    def outcomes_of(self, number: int) -> _Outcomes:
         """What commit `number` decided: (id of a transaction, code)."""
-        return list(self._reader.execute("SELECT id, code FROM outcomes WHERE number = ?", (number,)))
+        row = self._reader.execute("SELECT outcomes FROM commits WHERE number = ?", (number,)).fetchone()
+        return () if row is None else _unpack(row[0])
+
+
+def _note(notes: dict[bytes, int], outcomes: _Outcomes, number: int) -> None:
+    for identity, _ in outcomes:
+        notes.setdefault(identity[:_NOTE_BYTES], number)
 
 
 def _head_of(owner: Owner) -> dict[str, bytes]:
     return {"network": owner.network, "engine": owner.engine.encode(), "identity": owner.identity}
 
 
-def _sum(first: bytes, second: bytes | None) -> int:
-    size = len(first).to_bytes(4, "big")
-    return crc32(b"\0" if second is None else b"\1" + second, crc32(first, crc32(size)))
+def _sum(first: bytes, second: bytes | None, third: bytes = b"") -> int:
+    total = crc32(first, crc32(len(first).to_bytes(4, "big")))
+    if second is None:
+        return crc32(b"\0", total)
+    return crc32(third, crc32(second, crc32(b"\1" + len(second).to_bytes(4, "big"), total)))
 
 
 def _count(connection: sqlite3.Connection, query: str) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bac.node.store import Owner, Store, UnfitStore
+from bac.node.store import NOTED_MAX, Owner, Store, UnfitStore
 from bac.protocol import SNAPSHOT, Persist
 from bac.sim.disk import Disk
 
@@ -21,6 +22,7 @@ def filled(path: Path) -> Path:
     store = Store(path, OWNER)
     for number in range(5):
         store.stage(Persist(b"key %d" % number, b"record %d" % number))
+    store.stage(Persist(b"key 1", b"another record"))
     store.stage_commit(b"block", b"proof", [(b"transaction", "")])
     store.stage_commit(b"another block", b"proof", [])
     store.flush()
@@ -91,8 +93,60 @@ def test_commits_are_archived_once(tmp_path: Path) -> None:
     found = store.outcome(b"transaction")
     assert found is not None
     assert (found.number, found.code) == (1, "")
-    assert store.outcomes_of(1) == [(b"transaction", "")]
+    assert store.outcomes_of(1) == ((b"transaction", ""),)
     store.close()
+
+
+def test_what_became_of_a_transaction_is_found_however_many_there_are(tmp_path: Path) -> None:
+    """NO-7: before and after the table has taken the notes, and after a new opening; the first commit counts."""
+    store = Store(tmp_path / "s", OWNER)
+
+    def identity(number: int) -> bytes:
+        return sha256(number.to_bytes(4, "big")).digest()
+
+    def check() -> None:
+        for number in (0, 1, NOTED_MAX, NOTED_MAX + 5):
+            found = store.outcome(identity(number))
+            assert found is not None
+            assert (found.number, found.code) == (2 if number > NOTED_MAX else 1, "odd" if number % 2 else "")
+        assert store.outcome(identity(NOTED_MAX + 10)) is None
+        assert store.outcome(identity(0)[:16] + bytes(16)) is None, "another one whose note is the same"
+
+    def stage(block: bytes, numbers: range) -> None:
+        store.stage_commit(block, b"proof", [(identity(each), "odd" if each % 2 else "") for each in numbers])
+        store.flush()
+
+    stage(b"many", range(NOTED_MAX + 1))
+    stage(b"few", range(NOTED_MAX, NOTED_MAX + 10))
+    check()
+    store.close()
+    store = Store(tmp_path / "s", OWNER)
+    check()
+    stage(b"many more", range(2 * NOTED_MAX, 3 * NOTED_MAX))
+    check()
+    store.close()
+
+
+def test_a_file_is_bounded_by_what_is_kept_since_the_snapshot(tmp_path: Path) -> None:
+    """NO-6: what was overwritten or forgotten goes with the snapshot, whether it comes in the same flush or later."""
+    store = Store(tmp_path / "s", OWNER)
+    for epoch in range(40):
+        for block in range(8):
+            store.stage(Persist(b"body %d" % (8 * epoch + block), bytes(4_000)))
+            store.stage(Persist(b"vote", bytes(1_000)))
+        store.flush()
+        assert len(store.log) == (16 if epoch == 0 else 17)
+        for block in range(8):
+            store.stage(Persist(b"body %d" % (8 * epoch + block), None))
+        store.stage(Persist(SNAPSHOT, b"%d" % epoch))
+        store.stage(Persist(b"after", b"%d" % epoch))
+        store.flush()
+        assert store.log == (Persist(b"after", b"%d" % epoch),)
+    store.close()
+    store = Store(tmp_path / "s", OWNER)
+    assert [key for key, _ in store.scan(b"")] == [b"after", SNAPSHOT, b"vote"]
+    store.close()
+    assert (tmp_path / "s").stat().st_size < 40 * 8 * 4_000 // 4
 
 
 @pytest.mark.parametrize(
@@ -101,9 +155,11 @@ def test_commits_are_archived_once(tmp_path: Path) -> None:
         ("UPDATE records SET record = x'00' WHERE key = CAST('key 3' AS BLOB)", "record 'key 3'"),
         ("UPDATE log SET key = x'6b6579' WHERE number = 2", "entry 2 of the log"),
         ("DELETE FROM log WHERE number = 2", "entry 2 of the log is missing"),
+        ("DELETE FROM records WHERE number = 4", "entry 4 of the log is missing"),
+        ("UPDATE commits SET outcomes = x'90' WHERE number = 1", "commit 1"),
         ("UPDATE commits SET block = x'00' WHERE number = 2", "commit 2"),
         ("DELETE FROM commits WHERE number = 1", "commit 1"),
-        ("UPDATE head SET value = x'39' WHERE name = 'format'", "store format 9; this is format 1"),
+        ("UPDATE head SET value = x'39' WHERE name = 'format'", "store format 9; this is format 2"),
         ("UPDATE head SET value = x'39' WHERE name = 'identity'", "another identity"),
     ],
 )
