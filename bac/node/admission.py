@@ -27,32 +27,34 @@ REVOKED: Final = "crl.pem"
 REMEMBERED: Final = 4_096
 
 
+def admission_by(directory: Path, clock: Clock) -> Admission | None:
+    """The judge by the authority in `directory`; None if there is none, and membership alone counts."""
+    return Admission(directory, clock) if (directory / CERTIFICATE).exists() else None
+
+
 class Admission:
-    """Satisfies the gate's judge of credentials; without an authority in the directory, it asks for none."""
+    """Satisfies the gate's judge of credentials."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         """Reads certificate and revocation list.
 
         Raises:
+            FileNotFoundError: there is no authority here.
             IdentityProblem: as `bac.node.authority.Register.open`.
         """
         self._directory = directory
         self._clock = clock
         self._stamp = (0, 0)
-        self._register: Register | None = None
+        self._register = Register.open(directory)
         self._revoked: set[int] = set()
         self._known: OrderedDict[bytes, Credential] = OrderedDict()
-        if (directory / CERTIFICATE).exists():
-            self._register = Register.open(directory)
-            self.refresh()
+        self.refresh()
 
     def __call__(self, introduction: Introduction) -> None:
         """Raises `NotAdmitted` with the code of `bac.node.keyfile.Fault`."""
-        if self._register is None:
-            return
         self.refresh()
         try:
-            credential = self._credential(introduction.credential, self._register)
+            credential = self._credential(introduction.credential)
         except IdentityProblem as problem:
             raise NotAdmitted(problem.fault.value) from problem
         now = self._clock.now()
@@ -65,14 +67,14 @@ class Admission:
         if now > min(credential.not_after, self._register.authority.not_after):
             raise NotAdmitted(Fault.EXPIRED.value)
 
-    def _credential(self, data: bytes, register: Register) -> Credential:
+    def _credential(self, data: bytes) -> Credential:
         """The credential, whose form and signature hold; judged once."""
         known = self._known.get(data)
         if known is None:
             known = credentials.parse(data)
             # In the middle of its own time: whether that is now is asked every time.
             then = Micros((known.not_before + known.not_after) // 2)
-            credentials.verify_form(known, register.authority, then)
+            credentials.verify_form(known, self._register.authority, then)
             self._known[data] = known
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
@@ -83,7 +85,7 @@ class Admission:
         try:
             status = (self._directory / REVOKED).stat()
             stamp = (status.st_mtime_ns, status.st_ino)
-            if self._register is None or stamp == self._stamp:
+            if stamp == self._stamp:
                 return
             self._stamp = stamp
             revoked = credentials.parse_list((self._directory / REVOKED).read_bytes())

@@ -15,13 +15,14 @@ from bac.crypto.batch import Claim
 from bac.crypto.cache import Cached
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.suite import KeyPair
+from bac.node.membership import Membership
 from bac.protocol import Persist, Protocol, Store
 from bac.types import Hash, NodeId
 
 if TYPE_CHECKING:
     from random import Random
 
-NAMED: Final = {"basic-bac": "bac.node.ledger_engine:BASIC_BAC"}
+NAMED: Final = {"basic-bac": "bac.node.engines:BASIC_BAC"}
 
 
 class Member(Interface):
@@ -62,8 +63,8 @@ class Member(Interface):
         """The verifier, whose memory the driver fills ahead."""
         ...
 
-    def signing_keys(self, protocol: Protocol) -> Mapping[NodeId, bytes]:
-        """The signing key of each present member; strangers are not in it."""
+    def membership(self, protocol: Protocol) -> Membership:
+        """Who may be connected now; it changes between epochs alone."""
         ...
 
     def construct(self, random: Random, records: tuple[Persist, ...], store: Store) -> Protocol:
@@ -132,11 +133,10 @@ class Engine(Interface):
         ...
 
     def join(self, genesis: bytes, secrets: NodeSecrets) -> Member:
-        """The view of the node that holds `secrets`.
+        """The view of the node that holds `secrets`, a member from the beginning or not.
 
         Raises:
             Rejected: genesis is not one, or of another version or parameters.
-            ValueError: the node is no member.
         """
         ...
 

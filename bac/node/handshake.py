@@ -5,7 +5,10 @@ may be handed on by anybody: address books are made of introductions. A later on
 time of start) replaces an earlier one. Who is no member, of another network, or whose credential does not hold is told
 a code and dropped before anything else of it is read.
 
-Source: docs/spec/node.md NO-12 to NO-14; docs/spec/wire.md WI-38 for the order of refusals.
+Where the network has an authority that issues credentials, a good credential alone makes an *applicant*: who is not on
+the register yet, or has left it, may follow the chain and bring in its own admission, within small caps.
+
+Source: docs/spec/node.md NO-12 to NO-14, NO-23, NO-24; docs/spec/wire.md WI-38 for the order of refusals.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from msgspec.structs import replace
 from bac.crypto.suite import KeyPair, Suite
 from bac.errors import Code, Rejected
 from bac.genesis import check_hello
+from bac.node.membership import Membership
 from bac.types import Hash, Micros, NodeId
 from bac.wire.codec import PROTOCOL_VERSION, U32, Bytes32, Bytes64, IdField, Message, TimeField, decode, encode
 from bac.wire.signed import SIGNATURE_TAIL, UNSIGNED
@@ -87,18 +91,34 @@ class Gate:
         network: Hash,
         params_digest: Hash,
         suite: Suite,
-        signing_key: Callable[[NodeId], bytes | None],
-        judge_credential: Callable[[Introduction], None] = lambda _: None,
+        membership: Callable[[], Membership],
+        judge_credential: Callable[[Introduction], None] | None = None,
     ) -> None:
-        """Takes the network, the present members' keys (None for a stranger), and who judges credentials.
+        """Takes the network, the present members, and who judges credentials (None: membership alone counts).
 
         `judge_credential` raises `NotAdmitted`.
         """
         self._network = network
         self._params_digest = params_digest
         self._suite = suite
-        self._signing_key = signing_key
+        self._membership = membership
         self._judge_credential = judge_credential
+
+    def is_member(self, identity: NodeId) -> bool:
+        """Whether this is a present member, and not an applicant."""
+        return identity in self._membership().keys
+
+    def _key_of(self, identity: NodeId) -> bytes:
+        """The key that signs for `identity`: an applicant's is its identity. Raises NotAdmitted."""
+        membership = self._membership()
+        key = membership.keys.get(identity)
+        if key is not None:
+            return key
+        if identity in membership.revoked:
+            raise NotAdmitted("revoked")
+        if self._judge_credential is None:
+            raise NotAdmitted("stranger")
+        return identity
 
     def judge(self, data: bytes, now: Micros, transport_key: bytes | None = None) -> Introduction:
         """The introduction that `data` encodes; on a stream, `transport_key` is the one that the connection proved.
@@ -111,20 +131,19 @@ class Gate:
             check_hello(decode(Hello, introduction.hello), self._network, self._params_digest)
         except Rejected as refusal:
             raise NotAdmitted(refusal.code.value) from refusal
-        key = self._signing_key(introduction.identity)
-        if key is None:
-            raise NotAdmitted("stranger")
+        key = self._key_of(introduction.identity)
         if transport_key is not None and introduction.transport_key != transport_key:
             raise NotAdmitted(Code.BAD_KEY.value)
         if introduction.serial > now + AHEAD_US:
             raise NotAdmitted("clock")
         if not self._suite.verify(key, _preimage(introduction), introduction.signature):
             raise NotAdmitted(Code.BAD_SIGNATURE.value)
-        self._judge_credential(introduction)
+        if self._judge_credential is not None:
+            self._judge_credential(introduction)
         return introduction
 
     def judge_again(self, introduction: Introduction) -> None:
         """What may have changed since an introduction was let in. Raises NotAdmitted."""
-        if self._signing_key(introduction.identity) is None:
-            raise NotAdmitted("stranger")
-        self._judge_credential(introduction)
+        self._key_of(introduction.identity)
+        if self._judge_credential is not None:
+            self._judge_credential(introduction)

@@ -1,22 +1,20 @@
-"""Protocols that keep a ledger from `bac.genesis` on, as engines: basic BAC, and others by the same few lines."""
+"""Protocols that keep a ledger from `bac.genesis` on, as engines; `bac.node.engines` names them.
+
+What the engine needs of a protocol beyond its handlers stands in `bac.node.ledger_node`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
-from bac.baselines.basic.machine import LedgerMachine
-from bac.baselines.basic.rotation import Rotation
-from bac.baselines.basic_bac import BasicBac
 from bac.crypto.batch import Claim
 from bac.crypto.cache import Cached
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.production import Production
 from bac.errors import Rejected
-from bac.finality.epochs import genesis_epoch
-from bac.finality.records import load_record
 from bac.finality.site import Block
 from bac.finality.validity import fits, tag_at
 from bac.genesis import (
@@ -32,12 +30,14 @@ from bac.genesis import (
 )  # fmt: skip
 from bac.intake import Intake
 from bac.ledger.receipts import Outcome
-from bac.ledger.state import State, genesis_state
+from bac.node.ledger_node import Ground, machine_of, node_of
+from bac.node.ledger_questions import answer
+from bac.node.membership import Membership, read_membership
 from bac.params import PRESETS, Params
 from bac.proofs.certificate import Scope
 from bac.proofs.confirmation import verify_confirmation
 from bac.proofs.electorate import Electorate
-from bac.protocol import Construction, Factory, Persist, Protocol, Store
+from bac.protocol import Construction, Persist, Protocol, Store
 from bac.types import Hash, Micros, NodeId, Units
 from bac.wire.block import ConfirmationProof
 from bac.wire.codec import decode, encode
@@ -59,42 +59,54 @@ FOREVER: Final = Micros(2**60)
 CACHE: Final = 1 << 15
 _TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 BLOCK_BYTES_MAX: Final = 1 << 27
-BOUNDARIES_MAX: Final = 64
-"""Boundary records in one answer."""
 _encode: Final = msgspec.msgpack.Encoder().encode
+
+Lay: TypeAlias = Callable[[Genesis, GenesisShard, Params], Ground]
+"""The ground that all nodes of a shard begin on."""
+Make: TypeAlias = Callable[[Construction, Any], Protocol]
+"""The protocol object on its ground."""
 
 
 class LedgerMember:
     """One node's view of a ledger network."""
 
-    def __init__(self, engine: str, factory: Factory, genesis: Genesis, params: Params, secrets: NodeSecrets) -> None:
-        """Raises ValueError if no shard of `genesis` has this node as member."""
-        self.engine = engine
-        self._factory = factory
+    def __init__(self, engine: LedgerEngine, genesis: Genesis, params: Params, secrets: NodeSecrets) -> None:
+        """Whose keys are not in `genesis` sees its first shard."""
+        self.engine = engine.name
+        self._make = engine.make
         self._genesis = genesis
         self._params = params
         self._secrets = secrets
         self.network = network_id(genesis)
         self.params_digest = genesis.params_digest
         public = Production("ed25519-list").key_pair(secrets.signing).public
-        self._shard = _shard_of(genesis, NodeId(public))
-        self.shard = self._shard.shard
-        self.suite = Cached(Production(self._shard.scheme.suite_name), CACHE)
+        shard = _shard_of(genesis, NodeId(public))
+        self.shard = shard.shard
+        self.suite = Cached(Production(shard.scheme.suite_name), CACHE)
+        check_keys(genesis, shard, self.suite)
         self.keys = self.suite.key_pair(secrets.signing)
         self.identity = NodeId(self.keys.public)
-        self._members = {member.identity: bytes(member.identity) for member in self._shard.members}
+        self._ground = engine.lay(genesis, shard, params)
         self._scope = Scope(self.network, self.shard, self.suite.quorum)
-        self._intake = Intake(self.network, self.shard, genesis.authority, self.suite, self._members.get)
+        founders = {member.identity: bytes(member.identity) for member in shard.members}
+        self._membership = Membership(founders, leaders=self._ground.epoch.leaders())
+        self._epoch = -1
+        self._intake = Intake(self.network, self.shard, genesis.authority, self.suite, founders.get)
 
-    def signing_keys(self, protocol: Protocol) -> Mapping[NodeId, bytes]:  # noqa: ARG002 (fixed by genesis for now)
-        """As the member's: the members of genesis."""
-        return self._members
+    def membership(self, protocol: Protocol) -> Membership:
+        """As the member's: by the state before the present epoch; the last one known while that is being fetched."""
+        term = node_of(protocol).finality.term
+        boundary = term.tree.root.state
+        if boundary is not None and self._epoch != term.epoch.number:
+            epoch = term.epoch
+            self._epoch = epoch.number
+            self._membership = read_membership(boundary.ledger, epoch.number, epoch.electorate.places, epoch.leaders())
+        return self._membership
 
     def construct(self, random: Random, records: tuple[Persist, ...], store: Store) -> Protocol:
         """As the member's."""
-        return self._factory(
-            Construction(self._genesis, self._params, self._secrets, random, records, store, self.suite)
-        )
+        construction = Construction(self._genesis, self._params, self._secrets, random, records, store, self.suite)
+        return self._make(construction, self._ground)
 
     def encode(self, value: Any) -> bytes:
         """As the member's; what the protocol made needs no check."""
@@ -134,34 +146,15 @@ class LedgerMember:
 
     def outcomes(self, block: Block, protocol: Protocol) -> Iterable[tuple[bytes, str]]:
         """As the member's: by the receipts. What was deferred may still be executed, and is not decided."""
-        assert isinstance(protocol, BasicBac), "the object that this member constructed"
-        machine = protocol.finality.site.machine
-        assert isinstance(machine, LedgerMachine), "what basic BAC executes with"
-        decided = (each for each in machine.receipts(block.header.state_root) if each.outcome is not Outcome.DEFERRED)
+        receipts = machine_of(node_of(protocol)).receipts(block.header.state_root)
+        decided = (each for each in receipts if each.outcome is not Outcome.DEFERRED)
         return [(each.transaction, "" if each.code is None else each.code.value) for each in decided]
 
     def ask(self, protocol: Protocol, question: str, arguments: Mapping[str, Any]) -> Any:
-        """As the member's: ``head``, ``account`` (owner), ``genesis``, ``boundaries`` (of epochs from `first` on)."""
-        assert isinstance(protocol, BasicBac), "the object that this member constructed"
-        match question, dict(arguments):
-            case "head", {}:
-                height, block = protocol.finality.confirmed()
-                return {"height": height, "hash": block, "epoch": protocol.finality.term.epoch.number}
-            case "account", {"owner": bytes(owner)}:
-                account = self._ledger(protocol).account(NodeId(owner))
-                return None if account is None else {"coins": account.balance, "nonce": account.nonce}
-            case "genesis", {}:
-                return encode(self._genesis)
-            case "boundaries", {"first": int(first)}:
-                wanted = range(first, min(first + BOUNDARIES_MAX, protocol.finality.term.epoch.number))
-                found = (load_record(protocol.finality.site.store, epoch) for epoch in wanted)
-                return [encode(record) for record in found if record is not None]
-        raise ValueError(f"there is no question {question!r} with these arguments")
-
-    def _ledger(self, protocol: BasicBac) -> State:
-        """The state after the last confirmed block that was executed."""
-        post = protocol.finality.term.committed.state
-        return genesis_state(self._genesis, self.shard) if post is None else post.ledger
+        """As the member's: ``genesis``, and the questions of `bac.node.ledger_questions`."""
+        if question == "genesis" and not arguments:
+            return encode(self._genesis)
+        return answer(node_of(protocol), question, arguments)
 
     def decides(self, block: bytes, transaction_id: bytes) -> bool:
         """As the member's."""
@@ -183,17 +176,16 @@ class LedgerMember:
 
     def first_electorate(self) -> Electorate:
         """The electorate of epoch 0, which genesis fixes."""
-        state = genesis_state(self._genesis, self.shard)
-        draw = Rotation(self._shard, self._params)(state, -1, Hash(self._genesis.seed), ())
-        return genesis_epoch(self._genesis, self.shard, state.root, draw, self._params).electorate
+        return self._ground.epoch.electorate
 
 
 class LedgerEngine:
     """A protocol whose networks begin with a `bac.genesis.Genesis`."""
 
-    def __init__(self, name: str, factory: Factory) -> None:
+    def __init__(self, name: str, make: Make, lay: Lay) -> None:
         self.name = name
-        self._factory = factory
+        self.make = make
+        self.lay = lay
 
     def found(self, secrets: Sequence[NodeSecrets], options: Mapping[str, Any]) -> bytes:
         """As the engine's.
@@ -224,21 +216,15 @@ class LedgerEngine:
         """As the engine's."""
         known = {params.digest(): params for params in PRESETS.values()}
         params = known.get(Hash(decode(Genesis, genesis).params_digest), PRESETS["default"])
-        loaded = load_genesis(genesis, params)
-        member = LedgerMember(self.name, self._factory, loaded, params, secrets)
-        check_keys(loaded, _shard_of(loaded, member.identity), member.suite)
-        return member
+        return LedgerMember(self, load_genesis(genesis, params), params, secrets)
 
 
 def _shard_of(genesis: Genesis, identity: NodeId) -> GenesisShard:
     for shard in genesis.shards:
         if any(member.identity == identity for member in shard.members):
             return shard
-    raise ValueError(f"{identity.hex()[:16]} is no member of this network")
+    return genesis.shards[0]
 
 
 def _transactions_in(block: Block) -> list[bytes]:
     return [decode_transaction(item).id for item in block.body.items if tag_at(item) == _TRANSACTION_TAG]
-
-
-BASIC_BAC: Final = LedgerEngine("basic-bac", BasicBac)

@@ -13,13 +13,14 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 from typing import TextIO
 
 import trio
 
 from bac.crypto.keys import derive
-from bac.node.admission import Admission
+from bac.node.admission import admission_by
 from bac.node.clock import Clock
 from bac.node.control import Control
 from bac.node.credential import parse
@@ -62,10 +63,9 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
     secrets = network.secrets(home)
     with _locked(home), _opened(home, Owner(member.network, member.engine, member.identity)) as store:
         protocol = member.construct(Random(int.from_bytes(os.urandom(16), "big")), store.log, store)
-        keys_of = member.signing_keys
         gate = Gate(
-            member.network, member.params_digest, member.suite, lambda each: keys_of(protocol).get(each),
-            Admission(network.path if network.ca is None else network.ca, clock),
+            member.network, member.params_digest, member.suite, partial(member.membership, protocol),
+            admission_by(network.path if network.ca is None else network.ca, clock),
         )  # fmt: skip
         transport = Libp2pTransport(derive(secrets.signing, "transport"))
         inbox = Inbox(settings.queue_bytes, settings.queue_frames, settings.pool_transactions)

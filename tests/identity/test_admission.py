@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bac.node.admission import Admission
+from bac.node.admission import Admission, admission_by
 from bac.node.authority import LIST_LIFE, Authority, Register
 from bac.node.clock import Clock
 from bac.node.credential import SECOND, Credential
@@ -103,6 +103,7 @@ def test_the_credential_of_another_or_of_another_authority_does_not_help(tmp_pat
     assert refusal(judge, shown(yours)) == "stranger"
 
 
-def test_a_network_without_an_authority_asks_for_none(tmp_path: Path) -> None:
-    credential = issued(authority_in(tmp_path / "a"))
-    assert refusal(Admission(tmp_path, At(NOW)), shown(credential, data=b"")) is None
+def test_a_network_without_an_authority_has_no_judge(tmp_path: Path) -> None:
+    authority_in(tmp_path / "a")
+    assert admission_by(tmp_path, At(NOW)) is None
+    assert admission_by(tmp_path / "a", At(NOW)) is not None

@@ -21,6 +21,7 @@ from bac.errors import Rejected
 from bac.node.clock import Clock
 from bac.node.driver import Driver, World, in_place
 from bac.node.inbox import Inbox
+from bac.node.membership import Membership
 from bac.node.store import Owner, Store
 from bac.protocol import Commit, Construction, Effect, Persist, Protocol
 from bac.sim import seeds
@@ -48,8 +49,8 @@ class EchoMember:
         self.keys: KeyPair = self.suite.key_pair(SEED)
         self.log = log
 
-    def signing_keys(self, protocol: Protocol) -> Mapping[NodeId, bytes]:
-        return {identity: identity for identity in self.ids}
+    def membership(self, protocol: Protocol) -> Membership:
+        return Membership({identity: identity for identity in self.ids})
 
     def construct(self, random: Random, records: tuple[Persist, ...], store: Any) -> Protocol:
         return Watched(Construction(self.ids, None, self.identity, random, records, store, NoSignatures()), self.log)

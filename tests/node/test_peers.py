@@ -19,6 +19,7 @@ from bac.node.framing import Kind, Misframed, Reader, frame
 from bac.node.handshake import Book, Gate, Introduction, NotAdmitted, Refusal, introduce
 from bac.node.inbox import FromPeer, Inbox
 from bac.node.logs import Log
+from bac.node.membership import Membership
 from bac.node.peers import Peers
 from bac.node.settings import Settings
 from bac.node.transport import Broken
@@ -38,7 +39,7 @@ def keys_of(place: int):  # type: ignore[no-untyped-def]  # the stand-in's key p
 
 
 IDS = [NodeId(keys_of(place).public) for place in range(4)]
-KEYS = {identity: bytes(identity) for identity in IDS}
+MEMBERS = Membership({identity: bytes(identity) for identity in IDS})
 
 
 def introduction(place: int, serial: int = START, hello: Hello = HELLO, address: str | None = None) -> Introduction:
@@ -68,7 +69,7 @@ async def nodes(count: int, settings: Settings | None = None, queue_frames: int 
             transport = MemoryTransport(ether, bytes([place]) * 32)
             inbox = Inbox(1 << 20, queue_frames, 10)
             peers = Peers(
-                introduction(place), Gate(NETWORK, PARAMS, SUITE, KEYS.get), transport, inbox, clock,
+                introduction(place), Gate(NETWORK, PARAMS, SUITE, lambda: MEMBERS), transport, inbox, clock,
                 settings or Settings(), Log(io.StringIO(), str(place), clock),
             )  # fmt: skip
             await stack.enter_async_context(transport.listen(peers.accept))
@@ -256,9 +257,9 @@ def test_a_signature_by_another_and_a_bad_credential_are_refused() -> None:
 
     forged = encode(introduction(3))[:-64] + bytes(64)
     with pytest.raises(NotAdmitted, match="bad-signature"):
-        Gate(NETWORK, PARAMS, SUITE, KEYS.get).judge(forged, Micros(START))
+        Gate(NETWORK, PARAMS, SUITE, lambda: MEMBERS).judge(forged, Micros(START))
     with pytest.raises(NotAdmitted, match="expired"):
-        Gate(NETWORK, PARAMS, SUITE, KEYS.get, judge).judge(encode(introduction(3)), Micros(START))
+        Gate(NETWORK, PARAMS, SUITE, lambda: MEMBERS, judge).judge(encode(introduction(3)), Micros(START))
 
 
 def test_who_says_nothing_or_something_else_first_is_dropped() -> None:
