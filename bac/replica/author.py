@@ -82,7 +82,12 @@ class Author:
     @property
     def is_ready(self) -> bool:
         """Whether this node may lead: it knows its own events, and they are all here."""
-        return self._memory.is_sure and not self._is_silent and not self._lacking
+        return self._memory.is_sure and not self._is_silent and self.is_complete
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all own events from before a restart are in the graph."""
+        return not self._lacking
 
     def ask(self) -> None:
         """H7: asks the leaders for its own last event, if its store may be younger than that."""

@@ -125,9 +125,9 @@ class Gossip:
 
     # ------------------------------------------------------------ telling and asking
 
-    def push(self, event: Event) -> None:
-        """Sends this node's new event to all leaders."""
-        self._site.out.send(self._leaders, EventBatch(self._graph.epoch, (event,)))
+    def push(self, *events: Event) -> None:
+        """Sends this node's own events to all leaders."""
+        self._send(self._leaders, events)
 
     def compare(self, *, with_all: bool = False) -> None:
         """Sends a summary to one other leader, or to all."""
@@ -138,21 +138,21 @@ class Gossip:
 
     def answer_pull(self, peer: NodeId, pull: EventPull) -> None:
         """Sends what the peer lacks."""
-        self._send(peer, self._graph.missing_for(pull.heads, BATCH_EVENTS))
+        self._send((peer,), self._graph.missing_for(pull.heads, BATCH_EVENTS))
 
     def answer_request(self, peer: NodeId, request: EventRequest) -> None:
         """Sends the events asked for, as far as they are here."""
         found = (self._graph.get(each) for each in request.ids)
-        self._send(peer, [each for each in found if each is not None])
+        self._send((peer,), [each for each in found if each is not None])
 
-    def _send(self, peer: NodeId, events: list[Event]) -> None:
+    def _send(self, to: Sequence[NodeId], events: Sequence[Event]) -> None:
         batch: list[Event] = []
         size = 0
         for event in events:
             size += 512 + sum(map(len, event.payload))
             batch.append(event)
             if size >= BATCH_BYTES or len(batch) >= BATCH_EVENTS:
-                self._site.out.send((peer,), EventBatch(self._graph.epoch, tuple(batch)))
+                self._site.out.send(to, EventBatch(self._graph.epoch, tuple(batch)))
                 batch, size = [], 0
         if batch:
-            self._site.out.send((peer,), EventBatch(self._graph.epoch, tuple(batch)))
+            self._site.out.send(to, EventBatch(self._graph.epoch, tuple(batch)))

@@ -25,6 +25,7 @@ from bac.replica.gossip import BATCH_EVENTS, Gossip
 from bac.replica.graph import EpochGraph, Round, identify
 from bac.replica.manifest import Manifest
 from bac.replica.pipeline import Pipeline
+from bac.replica.sharing import Sharing
 from bac.replica.signatures import Signatures
 from bac.types import Micros, NodeId
 from bac.wire.block import Envelope
@@ -69,6 +70,7 @@ class Leadership:
         self.place = epoch.leaders().index(site.me)
         self._ahead = ahead
         self._forks = 0
+        self._shares: list[Sharing] = []
 
     # ------------------------------------------------------------ inputs
 
@@ -84,8 +86,13 @@ class Leadership:
                 self.on_events(batch.events[0].header.creator, batch, now)
             except Rejected:
                 continue  # it came before it could be judged; its sender is not known any more
-        if self._author.restored or self.term.tree.root.header.height:
-            self._gossip.compare(with_all=True)
+        self._catch_up(with_all=True)
+
+    def _catch_up(self, *, with_all: bool) -> None:
+        """Tells the others this node's own events, where these are not all placed yet, and asks for theirs."""
+        if not self._author.is_complete:
+            self._gossip.push(*self._author.restored)
+        self._gossip.compare(with_all=with_all)
 
     def on_events(self, sender: NodeId, batch: EventBatch, now: Micros) -> None:
         """Raises Rejected."""
@@ -116,7 +123,7 @@ class Leadership:
     def repeat(self) -> None:
         """Every T_repeat."""
         self._author.ask()
-        self._gossip.compare()
+        self._catch_up(with_all=not self._author.is_complete)
 
     def _push_rounds(self, rounds: list[Round]) -> None:
         self.pipeline.push(rounds)
@@ -181,7 +188,8 @@ class Leadership:
             self._sign(link)
             self._publish(link)
         self._publish_waiting()
-        return self._emit(now)
+        due = [each for each in (self._share_out(now), self._emit(now)) if each is not None]
+        return min(due, default=None)
 
     def _sign(self, link: Link) -> None:
         """H7: one header per height, durable before it is sent."""
@@ -209,13 +217,24 @@ class Leadership:
         assert link.body is not None, "it was made here"
         envelope = gathering.envelope(self.term.epoch.proof if link.parent is self.term.tree.root else None)
         self._finality.place(envelope, link.body)
-        self.term.push(self._share(), envelope, link.body)
+        self._shares.append(Sharing(link, self.pipeline.present()))
         self._signatures.forget(self.term.height)
 
-    def _share(self) -> tuple[NodeId, ...]:
-        """Every so many-th of those who do not lead: each is told by one leader, and passes it on."""
-        others = [each for each in self._site.others if each not in self.graph.weights]
-        return tuple(others[self.place :: len(self.graph.weights)])
+    def _share_out(self, now: Micros) -> Micros | None:
+        """R8: sends each block to one share of those who do not lead after the other, until it is certified."""
+        wake: Micros | None = None
+        for sharing in list(self._shares):
+            while sharing.due_us(self._site.params.publish_us, now) <= now:
+                to = sharing.take(self._site.me, [each for each in self._site.others if each not in self.graph.weights])
+                assert sharing.link.envelope is not None, "it is published"
+                assert sharing.link.body is not None, "it was made here"
+                self.term.push(to, sharing.link.envelope, sharing.link.body)
+            if sharing.is_over():
+                self._shares.remove(sharing)
+            else:
+                due = sharing.due_us(self._site.params.publish_us, now)
+                wake = due if wake is None else min(wake, due)
+        return wake
 
     # ------------------------------------------------------------ events
 
@@ -245,9 +264,6 @@ class Leadership:
 
     def _is_urgent(self) -> bool:
         """7.6: somebody waits for a transaction to be ordered, for its confirmation, or for the end of the epoch."""
-        if self.manifest.transactions:
-            return True
-        tip = self.pipeline.tip
         if self.pipeline.is_done:
-            return tip.envelope is None
-        return self._desk.is_waiting(self)
+            return self.pipeline.tip.envelope is None
+        return bool(self.manifest.transactions) or self._desk.is_waiting(self)

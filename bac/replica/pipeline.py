@@ -9,13 +9,17 @@ Source: docs/spec/replica.md RP-72 to RP-74.
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from bac.finality.chain import Link, header_hash
 from bac.finality.term import Term
 from bac.replica.graph import Round
-from bac.types import Micros
+from bac.types import Micros, NodeId
 from bac.wire.block import Body, RoundRecord
 from bac.wire.codec import encode
+
+PRESENT_ROUNDS: Final = 4
+"""Closed rounds that show who is there."""
 
 
 class Pipeline:
@@ -26,6 +30,7 @@ class Pipeline:
         self._places = {leader.identity: place for place, leader in enumerate(term.epoch.committee)}
         self._rounds: deque[Round] = deque()
         self._is_done = False
+        self._recent: deque[tuple[NodeId, ...]] = deque(maxlen=PRESENT_ROUNDS)
         self.tip: Link = term.tree.root
 
     @property
@@ -42,6 +47,7 @@ class Pipeline:
         if not self._rounds or self._is_done or self.tip.state is None:
             return None
         each = self._rounds.popleft()
+        self._recent.append(each.witnesses)
         items = (encode(self._record(each)), *each.items)
         time_us = Micros(max(self.tip.header.time_us + 1, each.time_us))
         link = self._known(time_us, items) or self._derive(time_us, items)
@@ -51,6 +57,11 @@ class Pipeline:
         self.tip = link
         self._is_done = link.header.boundary is not None
         return link
+
+    def present(self) -> tuple[NodeId, ...]:
+        """The leaders that made a famous witness lately, in the order of succession: all leaders agree on them."""
+        seen = {witness for witnesses in self._recent for witness in witnesses}
+        return tuple(leader for leader in self._places if leader in seen)
 
     def _record(self, each: Round) -> RoundRecord:
         bits = bytearray((len(self._places) + 7) // 8)
