@@ -333,6 +333,7 @@ class Finality:
             self._save_state(number, state)
         self.site.out.add(records.save_record(record, ended.epoch.number))
         self.site.out.persist(records.forget_before(self.site.store, ended.epoch.number))
+        self.site.out.add(records.save_snapshot(number))
         epoch = following(
             ended.epoch, record.proof, successors_of(record, type(ended.epoch.electorate)), self.site.params
         )

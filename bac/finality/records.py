@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from bac.protocol import Persist, Store
+from bac.protocol import SNAPSHOT, Persist, Store
 from bac.types import Hash
 from bac.wire.block import Body, BoundaryRecord, ConfirmationProof, Envelope
 from bac.wire.codec import U32, U64, Message, decode
@@ -119,6 +119,11 @@ def load_blocks(store: Store, epoch: int) -> list[tuple[Envelope, Body]]:
         if body is not None:
             found.append((decode(Envelope, data), decode(Body, body)))
     return sorted(found, key=lambda block: block[0].header.height)
+
+
+def save_snapshot(epoch: int) -> Persist:
+    """What a node starts from stands in the records; the log before `epoch` may go."""
+    return Persist(SNAPSHOT, epoch.to_bytes(8, "big"))
 
 
 def save_state(epoch: int, place: int, chunk: bytes) -> Persist:
