@@ -78,7 +78,9 @@ class Params:
 
     # Hashgraph
     coin_period: int = _parameter(10, "rounds", "c ≥ 3", "Baird 2016; a coin round is rare")
-    max_other_parents: int = _parameter(1, "events", "per event", "as in the papers")
+    max_other_parents: int = _parameter(
+        16, "events", "per event", "one: three times the latency of confirmation with 8 leaders (bench replica)"
+    )
     max_event_items: int = _parameter(256, "items", "per event", "bounds a block")
     max_event_bytes: int = _parameter(1 << 16, "bytes", "payload of an event", "bounds a block")
     max_events_per_round: int = _parameter(8, "events", "per creator and round", "bounds a round")
