@@ -22,7 +22,7 @@ from bac.types import Hash, NodeId
 if TYPE_CHECKING:
     from random import Random
 
-NAMED: Final = {"basic-bac": "bac.node.engines:BASIC_BAC"}
+NAMED: Final = {"bac": "bac.node.engines:BAC", "basic-bac": "bac.node.engines:BASIC_BAC"}
 
 
 class Member(Interface):
