@@ -194,8 +194,8 @@ class BasicBac:
             elif isinstance(effect, Accuse):
                 self._keep_evidence(effect.evidence)
         if is_confirmed:
-            state = self._confirmed_state().ledger
-            self.mempool.settle(state, self._verify.senders(confirmed))
+            if len(self.mempool):
+                self.mempool.settle(self._confirmed_state().ledger, self._verify.senders(confirmed))
             self._forwarding.settle(self.mempool)
 
     # ------------------------------------------------------------ transactions and evidence

@@ -299,17 +299,19 @@ class Term(ABC):
         """V1: what is reported is durable first, and so is its proof."""
         for link in blocks:
             self.save(link)
-        self.site.out.add(save_tip(self._proof(blocks[-1])))
-        for link in blocks:
+        proof = self._proof(blocks[-1])
+        self.site.out.add(save_tip(proof))
+        for link in blocks[:-1]:
             self.report(link)
+        self.report(blocks[-1], proof)
         if self.voter.is_elector and self._own is not None:
             erased = self.site.keys.erase_before(self._own.acknowledgement_key)
             self.site.out.add(*(erased,) if erased is not None else ())
 
-    def report(self, link: Link) -> None:
-        """`Commit` of a confirmed block."""
+    def report(self, link: Link, proof: ConfirmationProof | None = None) -> None:
+        """`Commit` of a confirmed block, with its proof if that is at hand."""
         assert link.body is not None, "it was executed"
-        self.site.out.add(Commit(Block(link.header, link.body), self._proof(link)))
+        self.site.out.add(Commit(Block(link.header, link.body), proof or self._proof(link)))
 
     def save(self, link: Link) -> None:
         """V1: makes header and body durable, after those of all ancestors."""

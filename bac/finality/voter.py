@@ -21,7 +21,7 @@ from bac.proofs.certificate import Scope
 from bac.protocol import Persist
 from bac.types import Micros, NodeId
 from bac.wire.header import Rank
-from bac.wire.votes import Acknowledgement, Certificate, StateAnnouncement, ballot_of, ballot_preimage
+from bac.wire.votes import Acknowledgement, Ballot, Certificate, StateAnnouncement, ballot_preimage
 
 KEYS_SOUGHT = 64
 """How far from the oldest key that is kept, and from the epoch, a member's own acknowledgement key is sought."""
@@ -170,7 +170,7 @@ class Voter:
     def sign(self, link: Link) -> Acknowledgement:
         """V2: this node's signature on `link`; the same every time."""
         assert self._key is not None, "only electors acknowledge"
-        ballot = ballot_of(link.header)
+        ballot = Ballot(link.header.epoch, link.header.view, link.header.height, link.hash)
         preimage = ballot_preimage(ballot, self._scope.network, self._scope.shard)
         return Acknowledgement(ballot, self.identity, self._scope.scheme.sign(self._key, preimage))
 

@@ -76,11 +76,15 @@ def find_bad_shares(
 def _is_good(scheme: QuorumScheme, publics: Sequence[bytes], message: bytes, signatures: Sequence[bytes]) -> bool:
     if len(signatures) == 1:
         return scheme.verify(publics[0], message, signatures[0])
+    aggregate = _sum_of(scheme, signatures)
+    return aggregate is not None and scheme.fast_aggregate_verify(publics, message, aggregate)
+
+
+def _sum_of(scheme: QuorumScheme, signatures: Sequence[bytes]) -> bytes | None:
     try:
-        aggregate = scheme.aggregate(signatures)
+        return scheme.aggregate(signatures)
     except ValueError:
-        return False
-    return scheme.fast_aggregate_verify(publics, message, aggregate)
+        return None
 
 
 class _Share(NamedTuple):
@@ -100,6 +104,7 @@ class Tally:
         self._message = ballot_preimage(ballot, scope.network, scope.shard)
         self._shares: dict[NodeId, _Share] = {}
         self._culprits: list[NodeId] = []
+        self._sum, self._summed = b"", 0  # the aggregate judged good last, and of how many shares it is
 
     def add(self, acknowledgement: Acknowledgement, source: NodeId) -> bool:
         """Counts an acknowledgement that the peer `source` sent; whether it brought units.
@@ -148,7 +153,8 @@ class Tally:
         voters = [member for member in self._electorate.members if member.identity in self._shares]
         bitmap = self._electorate.bitmap(voter.identity for voter in voters)
         shares = [self._shares[voter.identity].signature for voter in voters]
-        return Certificate(self.ballot, bitmap, self._scheme.aggregate(shares))
+        aggregate = self._sum if len(voters) == self._summed else self._scheme.aggregate(shares)
+        return Certificate(self.ballot, bitmap, aggregate)
 
     def _judge(self) -> None:
         """Judges what was not judged before: a bad acknowledgement costs its own judgement, never again the others'.
@@ -168,13 +174,16 @@ class Tally:
                 self.units -= voter.units
                 self._culprits.append(share.source)
             else:
-                self._shares[voter.identity] = share._replace(is_verified=True)
+                self._shares[voter.identity] = _Share(share.signature, share.source, is_verified=True)
 
     def _find_bad(self, voters: Sequence[Elector]) -> list[int]:
         publics = [voter.acknowledgement_key for voter in voters]
         shares = [self._shares[voter.identity].signature for voter in voters]
-        if len(shares) > 1 and _is_good(self._scheme, publics, self._message, shares):
-            return []
+        if len(shares) > 1:
+            aggregate = _sum_of(self._scheme, shares)
+            if aggregate is not None and self._scheme.fast_aggregate_verify(publics, self._message, aggregate):
+                self._sum, self._summed = aggregate, len(shares)
+                return []
         return find_bad_shares(self._scheme, publics, self._message, shares)
 
     def take_culprits(self) -> tuple[NodeId, ...]:
