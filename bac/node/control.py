@@ -172,7 +172,10 @@ class Control:
                 code, reason = ("", "") if refusal is None else (refusal.code.value, refusal.reason)
                 self._note(client, opened, place, Receipt(identity, code, reason))
 
-            if not self._inbox.put_transaction(transaction, answer):
+            account, nonce = self._desk.member.transaction_place(transaction)
+            if self._desk.world.places.take(identity, account, nonce, trio.current_time()):
+                self._inbox.put_transaction(transaction, answer)
+            else:
                 self._desk.world.tally["busy"] += 1
                 self._note(client, opened, place, Receipt(identity, BUSY, "too many transactions wait"))
 

@@ -27,6 +27,7 @@ from bac.node.ahead import Ahead, Aside, Prepared
 from bac.node.clock import Clock
 from bac.node.engine import Member
 from bac.node.inbox import FromClient, FromPeer, Inbox, Input
+from bac.node.places import Places
 from bac.node.store import Store
 from bac.protocol import Accuse, Commit, Effect, Persist, Protocol, Send, SetTimer
 from bac.types import Micros, NodeId
@@ -50,6 +51,7 @@ class World:
         store: the disk.
         clock: the time.
         inbox: what comes in.
+        places: which of its clients' transactions the node has taken.
         post: sends the encoding of a message to peers, best effort; never blocks.
         blame: told that a peer's input was rejected.
         announce: told each effect in order, after it was performed.
@@ -59,6 +61,7 @@ class World:
     store: Store
     clock: Clock
     inbox: Inbox
+    places: Places
     post: Callable[[tuple[NodeId, ...], bytes], None]
     blame: Callable[[NodeId, Rejected], None]
     announce: Callable[[Effect], None]
@@ -133,7 +136,6 @@ class Driver:
                 self._take(self._protocol.on_message(each.sender, value, now))
             else:
                 self._take(self._protocol.on_transaction(self._member.verify_transaction(value), now))
-                self._world.inbox.accepted(self._member.transaction_id(value))
                 self._answers.append(partial(each.answer, None))
         except Rejected as refusal:
             self._refuse(each, refusal)
@@ -141,6 +143,7 @@ class Driver:
     def _refuse(self, each: Input, refusal: Rejected) -> None:
         self._world.tally[f"rejected: {refusal.code.value}"] += 1
         if isinstance(each, FromClient):
+            self._world.places.free(self._member.transaction_id(each.transaction))
             self._answers.append(partial(each.answer, refusal))
         elif refusal.culprit is None or refusal.culprit == each.sender:
             self._world.blame(each.sender, refusal)
@@ -157,7 +160,7 @@ class Driver:
                     encode = self._member.encode
                     outcomes = tuple(self._member.outcomes(block, self._protocol))
                     for identity, _ in outcomes:
-                        self._world.inbox.decided(identity)
+                        self._world.places.free(identity)
                     self._world.store.stage_commit(encode(block), encode(proof), outcomes)
                 case SetTimer(timer, at):
                     self._timers[timer] = at

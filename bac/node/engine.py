@@ -99,6 +99,10 @@ class Member(Interface):
         """Under which clients ask for what `read_transaction` gave."""
         ...
 
+    def transaction_place(self, transaction: Any) -> tuple[bytes, int]:
+        """(account, nonce) of what `read_transaction` gave: those of an account are executed in the order of nonces."""
+        ...
+
     def outcomes(self, block: Any, protocol: Protocol) -> Iterable[tuple[bytes, str]]:
         """What a committed block decided: (id of a transaction, "" or the code why it had no effect)."""
         ...

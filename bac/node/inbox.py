@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import trio
 
 from bac.errors import Rejected
 from bac.types import NodeId
-
-FORGOTTEN: Final = 5.0
-"""Seconds after which a transaction that was accepted and never decided makes room for another."""
 
 Answer: TypeAlias = Callable[[Rejected | None], None]
 """Told once what became of a transaction: None when it was accepted and what it led to is durable."""
@@ -48,12 +45,10 @@ class _Queue:
 class Inbox:
     """One bounded queue per peer, and one for clients; `take` goes round."""
 
-    def __init__(self, queue_bytes: int, queue_frames: int, pool: int) -> None:
-        """Takes the bounds of each peer's queue, and of the clients'."""
+    def __init__(self, queue_bytes: int, queue_frames: int) -> None:
+        """Takes the bounds of each peer's queue; a client's transaction has a place first (`bac.node.places`)."""
         self._queue_bytes = queue_bytes
         self._queue_frames = queue_frames
-        self._pool = pool
-        self._undecided: dict[bytes, float] = {}
         self._queues: dict[NodeId | None, _Queue] = {None: _Queue()}
         self._arrived = trio.Event()
 
@@ -76,29 +71,10 @@ class Inbox:
         queue.has_room = trio.Event()
         await queue.has_room.wait()
 
-    def put_transaction(self, transaction: Any, answer: Answer) -> bool:
-        """Takes a client's transaction; False if too many wait, or were accepted and are not decided yet."""
-        queue = self._queues[None]
-        if len(queue.items) + len(self._undecided) >= self._pool and not self._forget_oldest():
-            return False
-        queue.items.append(FromClient(transaction, answer))
+    def put_transaction(self, transaction: Any, answer: Answer) -> None:
+        """Takes a client's transaction."""
+        self._queues[None].items.append(FromClient(transaction, answer))
         self._arrived.set()
-        return True
-
-    def accepted(self, transaction_id: bytes) -> None:
-        """The protocol has taken a client's transaction: it counts until it is decided, or `FORGOTTEN` seconds."""
-        self._undecided.setdefault(transaction_id, trio.current_time())
-
-    def decided(self, transaction_id: bytes) -> None:
-        """A commit has decided a transaction."""
-        self._undecided.pop(transaction_id, None)
-
-    def _forget_oldest(self) -> bool:
-        oldest = next(iter(self._undecided), None)
-        if oldest is None or trio.current_time() - self._undecided[oldest] < FORGOTTEN:
-            return False
-        del self._undecided[oldest]
-        return True
 
     async def wait(self) -> None:
         """Returns when there is something to take."""

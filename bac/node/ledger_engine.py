@@ -144,6 +144,10 @@ class LedgerMember:
         """As the member's."""
         return transaction.id
 
+    def transaction_place(self, transaction: DecodedTransaction) -> tuple[bytes, int]:
+        """As the member's."""
+        return transaction.transaction.sender, transaction.transaction.nonce
+
     def outcomes(self, block: Block, protocol: Protocol) -> Iterable[tuple[bytes, str]]:
         """As the member's: by the receipts. What was deferred may still be executed, and is not decided."""
         receipts = machine_of(node_of(protocol)).receipts(block.header.state_root)

@@ -22,6 +22,7 @@ from bac.node.clock import Clock
 from bac.node.driver import Driver, World, in_place
 from bac.node.inbox import Inbox
 from bac.node.membership import Membership
+from bac.node.places import Places
 from bac.node.store import Owner, Store
 from bac.protocol import Commit, Construction, Effect, Persist, Protocol
 from bac.sim import seeds
@@ -76,6 +77,9 @@ class EchoMember:
     def transaction_id(self, transaction: Word) -> bytes:
         return transaction.text.encode()
 
+    def transaction_place(self, transaction: Word) -> tuple[bytes, int]:
+        return transaction.text.encode(), 0
+
     def outcomes(self, block: Said, protocol: Protocol) -> Iterable[tuple[bytes, str]]:
         return [(block.text.encode(), "")]
 
@@ -128,12 +132,12 @@ class Machine:
         """Runs one incarnation until it crashes."""
         owner = Owner(self.member.network, self.member.engine, self.member.identity)
         self.store = MortalStore(self.path, owner)
-        self.inbox = Inbox(1 << 20, 1024, 100)
+        self.inbox = Inbox(1 << 20, 1024)
         random = seeds.generator(self.seed, self.place, len(self.log))
         protocol = self.member.construct(random, self.store.log, self.store)
         self.last = []
         world = World(
-            self.store, Clock(START_US), self.inbox, partial(self.deliver, self.member.identity),
+            self.store, Clock(START_US), self.inbox, Places(100), partial(self.deliver, self.member.identity),
             lambda sender, refusal: None, self._note, in_place,
         )  # fmt: skip
         try:

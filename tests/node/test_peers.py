@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -38,7 +38,7 @@ def keys_of(place: int):  # type: ignore[no-untyped-def]  # the stand-in's key p
     return SUITE.key_pair(sha256(bytes([place])).digest())
 
 
-IDS = [NodeId(keys_of(place).public) for place in range(4)]
+IDS = [NodeId(keys_of(place).public) for place in range(8)]
 MEMBERS = Membership({identity: bytes(identity) for identity in IDS})
 
 
@@ -60,24 +60,30 @@ class Node:
 
 
 @asynccontextmanager
-async def nodes(count: int, settings: Settings | None = None, queue_frames: int = 4096) -> AsyncIterator[list[Node]]:
-    """Nodes that know each other, in one process."""
+async def nodes(
+    count: int, settings: Settings | None = None, queue_frames: int = 4096, leaders: Sequence[int] = (),
+    membership: Membership | Callable[[], Membership] = MEMBERS, judge: Callable[[Introduction], None] | None = None,
+    strangers: Sequence[int] = (),
+) -> AsyncIterator[list[Node]]:  # fmt: skip
+    """Nodes that know each other, in one process; but for the strangers."""
     ether, clock = Ether(), Clock(START)
     made: list[Node] = []
+    present = (lambda: membership) if isinstance(membership, Membership) else membership
     async with AsyncExitStack() as stack:
         for place in range(count):
             transport = MemoryTransport(ether, bytes([place]) * 32)
-            inbox = Inbox(1 << 20, queue_frames, 10)
+            inbox = Inbox(1 << 20, queue_frames)
             peers = Peers(
-                introduction(place), Gate(NETWORK, PARAMS, SUITE, lambda: MEMBERS), transport, inbox, clock,
+                introduction(place), Gate(NETWORK, PARAMS, SUITE, present, judge), transport, inbox, clock,
                 settings or Settings(), Log(io.StringIO(), str(place), clock),
+                leaders=lambda: [IDS[each] for each in leaders],
             )  # fmt: skip
             await stack.enter_async_context(transport.listen(peers.accept))
             made.append(Node(place, peers, inbox, transport))
         async with trio.open_nursery() as nursery:
             for node in made:
                 for other in range(count):
-                    if other != node.place:
+                    if other != node.place and not {other, node.place} & {*strangers}:
                         node.peers.learn(encode(introduction(other)))
                 nursery.start_soon(node.peers.run)
             yield made
@@ -306,7 +312,7 @@ def test_the_inbox_is_fair() -> None:
     """NO-3: a source with much takes no more than its share of a batch."""
 
     async def main() -> None:
-        inbox = Inbox(1 << 20, 1000, 10)
+        inbox = Inbox(1 << 20, 1000)
         for _ in range(1000):
             inbox.put_message(IDS[0], b"loud")
         for _ in range(3):
@@ -315,24 +321,6 @@ def test_the_inbox_is_fair() -> None:
         assert batch.count(b"quiet") == 3
         assert len(batch) == 10
         assert not inbox.put_message(IDS[0], b"x" * (1 << 20)), "bounded in bytes, too"
-
-    run(main)
-
-
-def test_what_is_accepted_counts_until_it_is_decided() -> None:
-    """NO-20: and no longer than some seconds, since it may wait for another that was refused."""
-
-    async def main() -> None:
-        inbox = Inbox(1 << 20, 1000, 2)
-        assert [inbox.put_transaction(number, lambda _: None) for number in range(3)] == [True, True, False]
-        assert len(inbox.take(10)) == 2
-        inbox.accepted(b"0")
-        inbox.accepted(b"1")
-        assert not inbox.put_transaction(3, lambda _: None)
-        inbox.decided(b"0")
-        assert [inbox.put_transaction(number, lambda _: None) for number in range(2)] == [True, False]
-        await trio.sleep(5)
-        assert inbox.put_transaction(4, lambda _: None)
 
     run(main)
 
