@@ -142,8 +142,10 @@ class Gate:
             self._judge_credential(introduction)
         return introduction
 
-    def judge_again(self, introduction: Introduction) -> None:
+    def judge_again(self, introduction: Introduction, *, was_member: bool) -> None:
         """What may have changed since an introduction was let in. Raises NotAdmitted."""
         self._key_of(introduction.identity)
+        if was_member and not self.is_member(introduction.identity):
+            raise NotAdmitted("no-member")
         if self._judge_credential is not None:
             self._judge_credential(introduction)

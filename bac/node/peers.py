@@ -6,16 +6,19 @@ answers (welcome, news, pong) come back on the same stream. When anything fails 
 reader's task does no work: it cuts frames and puts them into the peer's own queue, slowing down, and at last dropping,
 when the peer exceeds its rate or its queue is full. So a loud or slow peer costs itself alone.
 
-Of two peers the one with the lower identity dials first; the other uses the same connection for its own stream.
+Of two peers the one with the lower identity dials first; the other uses the same connection for its own stream. Which
+links are kept and which are opened on demand says `bac.node.links`.
 
-Source: docs/spec/node.md NO-9 to NO-16.
+Who is no member may be let in as an applicant, if it has a credential: for less, and nobody is told of it. Once a
+second everybody is judged again (`review`): who has become a member is one from then on, who is none any more goes.
+
+Source: docs/spec/node.md NO-9 to NO-16, NO-23 to NO-25.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Final
 
@@ -26,7 +29,9 @@ from bac.node.clock import Clock
 from bac.node.framing import Kind, Misframed, Reader, frame
 from bac.node.handshake import BOOK_MAX, Book, Gate, Introduction, NotAdmitted, Refusal
 from bac.node.inbox import Inbox
+from bac.node.links import Links
 from bac.node.logs import Log
+from bac.node.peer import Peer
 from bac.node.rate import Bucket
 from bac.node.settings import Settings
 from bac.node.transport import Broken, Stream, Transport
@@ -41,32 +46,18 @@ _PING: Final = frame(Kind.PING, b"")
 _PONG: Final = frame(Kind.PONG, b"")
 
 
-@dataclass(slots=True)
-class Peer:
-    """What is known of one peer, and what waits for it."""
-
-    identity: NodeId
-    introduction: Introduction
-    waiting: deque[bytes] = field(default_factory=deque)
-    waiting_bytes: int = 0
-    is_connected: bool = False
-    is_cut: bool = False
-    banned_until: float = 0.0
-    strikes: deque[float] = field(default_factory=deque)
-    inbound: trio.CancelScope | None = None
-    outbound: trio.CancelScope | None = None
-    wake: trio.Event = field(default_factory=trio.Event)
-    tally: Counter[str] = field(default_factory=Counter)
-
-
 class Peers:
     """All peers of one node."""
 
     def __init__(
         self, own: Introduction, gate: Gate, transport: Transport, inbox: Inbox, clock: Clock, settings: Settings,
         log: Log, lookup: Callable[[NodeId], bytes | None] = lambda _: None,
+        leaders: Callable[[], Collection[NodeId]] = tuple,
     ) -> None:  # fmt: skip
-        """`own` is the node's introduction; `lookup` finds a newer one of a peer that cannot be reached."""
+        """`own` is the node's introduction; `lookup` finds a newer one of a peer that cannot be reached.
+
+        `leaders` answers who leads in the present epoch.
+        """
         self._own = own
         self._gate = gate
         self._transport = transport
@@ -77,6 +68,7 @@ class Peers:
         self._lookup = lookup
         self._strangers = 0
         self._nursery: trio.Nursery | None = None
+        self._links = Links(own.identity, settings, leaders)
         self.known: dict[NodeId, Peer] = {}
         self.tally: Counter[str] = Counter()
 
@@ -98,9 +90,7 @@ class Peers:
             return None
         peer = self.known.get(identity)
         if peer is None:
-            peer = self.known[identity] = Peer(identity, introduction)
-            if self._nursery is not None:
-                self._nursery.start_soon(self._keep, peer)
+            peer = self._meet(introduction, is_here=transport_key is not None)
         elif introduction.serial <= peer.introduction.serial:
             return peer
         else:
@@ -108,25 +98,52 @@ class Peers:
             if peer.outbound is not None:
                 peer.outbound.cancel()
         peer.wake.set()
-        news = frame(Kind.NEWS, encode(Book((data,))))
+        if not peer.is_applicant:
+            self._tell_of(peer)
+        return peer
+
+    def _meet(self, introduction: Introduction, *, is_here: bool) -> Peer:
+        """A new peer; of applicants only those who are here themselves, unless this node is no member either."""
+        peer = Peer(introduction.identity, introduction, not self._gate.is_member(introduction.identity))
+        if peer.is_applicant:
+            if not is_here and self._gate.is_member(self._own.identity):
+                raise NotAdmitted("stranger")
+            applicants = [each for each in self.known.values() if each.is_applicant]
+            if len(applicants) >= self._settings.applicants:
+                self.tally["applicant given up for another"] += 1
+                self._forget(applicants[0])
+        self.known[peer.identity] = peer
+        self._links.choose(self.known.values())
+        if self._nursery is not None:
+            self._nursery.start_soon(self._keep, peer)
+        return peer
+
+    def _tell_of(self, peer: Peer) -> None:
+        news = frame(Kind.NEWS, encode(Book((encode(peer.introduction),))))
         for other in self.known.values():
             if other is not peer and other.is_connected:
                 self._queue(other, news)
-        return peer
 
-    def expel(self) -> None:
-        """Ends the connections of peers that are no members any more, expired, or revoked; none is begun anew."""
-        for peer in self.known.values():
+    def review(self) -> None:
+        """Judges everybody again; who is no member any more, expired or revoked is forgotten, and links end."""
+        for peer in list(self.known.values()):
             try:
-                self._gate.judge_again(peer.introduction)
+                self._gate.judge_again(peer.introduction, was_member=not peer.is_applicant)
             except NotAdmitted as refusal:
                 if peer.is_connected or peer.inbound is not None:
                     self._log("expelled", peer=peer.identity.hex()[:16], reason=refusal.code)
                     self.tally[f"expelled: {refusal.code}"] += 1
-                peer.banned_until = trio.current_time() + self._settings.ban
-                for scope in (peer.inbound, peer.outbound):
-                    if scope is not None:
-                        scope.cancel()
+                self._forget(peer)
+                continue
+            if peer.is_applicant and self._gate.is_member(peer.identity):
+                peer.is_applicant = False
+                self._tell_of(peer)
+        self._links.choose(self.known.values())
+
+    def _forget(self, peer: Peer) -> None:
+        self.known.pop(peer.identity, None)
+        self._part(peer)
+        peer.life.cancel()
 
     def _learn_all(self, data: bytes) -> None:
         try:
@@ -140,55 +157,67 @@ class Peers:
                 self.tally[f"not admitted: {refusal.code}"] += 1
 
     def _book(self) -> bytes:
-        return encode(Book(tuple(encode(peer.introduction) for peer in list(self.known.values())[:BOOK_MAX])))
+        members = [peer.introduction for peer in self.known.values() if not peer.is_applicant]
+        return encode(Book(tuple(map(encode, members[:BOOK_MAX]))))
 
     # ------------------------------------------------------------ sending
 
     def post(self, to: Iterable[NodeId], data: bytes) -> None:
         """Queues a message for each of `to`; whoever is not known is skipped."""
         whole = frame(Kind.MESSAGE, data)
+        now = trio.current_time()
         for identity in to:
             peer = self.known.get(identity)
             if peer is None:
                 self.tally["unknown recipient"] += 1
             elif not peer.is_cut:
+                peer.used = now
                 self._queue(peer, whole)
 
     def _queue(self, peer: Peer, whole: bytes) -> None:
         cap = self._settings.out_bytes if peer.is_connected else self._settings.away_bytes
-        peer.waiting.append(whole)
-        peer.waiting_bytes += len(whole)
-        while peer.waiting_bytes > cap and len(peer.waiting) > 1:
-            peer.waiting_bytes -= len(peer.waiting.popleft())
-            peer.tally["dropped: out queue full" if peer.is_connected else "dropped: away"] += 1
-        peer.wake.set()
+        peer.queue(whole, min(cap, self._settings.applicant_out_bytes) if peer.is_applicant else cap)
 
     async def _keep(self, peer: Peer) -> None:
-        """Dials a peer, serves it, and dials again, for ever."""
-        if self._own.identity > peer.identity:
-            with trio.move_on_after(STAGGER):
-                while peer.inbound is None:
-                    await self._woken(peer)
+        """Dials a peer, serves it, and dials again, until it is forgotten."""
+        with peer.life:
+            if self._own.identity > peer.identity:
+                with trio.move_on_after(STAGGER):
+                    while peer.inbound is None:
+                        await peer.woken()
+            await self._link(peer)
+
+    async def _link(self, peer: Peer) -> None:
         retry = self._settings.retry_min
         while True:
+            while not peer.is_wanted:
+                await peer.woken()
+            if not peer.is_kept:
+                self._links.make_room(self.known.values())
+                if peer.inbound is None:
+                    await trio.sleep(self._links.pause())
             if peer.is_cut or peer.banned_until > trio.current_time():
                 await trio.sleep(self._settings.retry_min)
                 continue
-            began = trio.current_time()
+            began, is_idle = trio.current_time(), False
             with trio.CancelScope() as peer.outbound:
-                await self._serve_out(peer)
+                is_idle = await self._serve_out(peer)
             peer.outbound, peer.is_connected = None, False
+            if is_idle and peer.inbound is not None:
+                continue  # the other stream goes on
             await self._transport.drop(peer.introduction.transport_key)
+            if is_idle:
+                continue
+            if peer.is_applicant and peer.inbound is None:
+                self._forget(peer)
+            if not peer.is_kept:
+                peer.forget_waiting()  # it cannot be reached, and is not worth others' turns
             if trio.current_time() - began > self._settings.silence:
                 retry = self._settings.retry_min
             with trio.move_on_after(retry):
-                await self._woken(peer)
+                await peer.woken()
             self._look_up(peer)
             retry = min(2 * retry, self._settings.retry_max)
-
-    async def _woken(self, peer: Peer) -> None:
-        peer.wake = trio.Event()
-        await peer.wake.wait()
 
     def _look_up(self, peer: Peer) -> None:
         data = self._lookup(peer.identity)
@@ -198,7 +227,8 @@ class Peers:
             except NotAdmitted as refusal:
                 self.tally[f"not admitted: {refusal.code}"] += 1
 
-    async def _serve_out(self, peer: Peer) -> None:
+    async def _serve_out(self, peer: Peer) -> bool:
+        """Dials, and sends until the stream fails; True if it ends because it is idle."""
         stream = None
         try:
             with trio.fail_after(self._settings.dial_timeout):
@@ -213,14 +243,18 @@ class Peers:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._listen_back, stream, reader, heard)
                 await self._send(peer, stream, heard)
+                nursery.cancel_scope.cancel()
         except* (Broken, Misframed, trio.TooSlowError, NotAdmitted) as group:
             reason = str(next(iter(_leaves(group))))
             peer.tally["disconnected" if peer.is_connected else "dial failed"] += 1
             if peer.is_connected:
                 self._log("disconnected", peer=peer.identity.hex()[:16], reason=reason)
+        else:
+            return True
         finally:
             if stream is not None:
                 await stream.reset()
+        return False
 
     async def _be_welcomed(self, stream: Stream, reader: Reader) -> None:
         while True:
@@ -241,11 +275,12 @@ class Peers:
             heard[0] = trio.current_time()
 
     async def _send(self, peer: Peer, stream: Stream, heard: list[float]) -> None:
+        """Sends what waits, and pings, until the link is idle."""
         pinged = 0.0
-        while True:
+        while not self._links.is_idle(peer):
             if not peer.waiting:
                 with trio.move_on_after(self._settings.ping):
-                    await self._woken(peer)
+                    await peer.woken()
             batch = bytearray()
             now = trio.current_time()
             if now - pinged >= self._settings.ping:
@@ -295,6 +330,8 @@ class Peers:
                 peer.tally[f"inbound ended: {type(error).__name__.lower()}"] += 1
         if peer.inbound is scope:
             peer.inbound = None
+            if peer.is_applicant and peer.outbound is None:
+                self._forget(peer)
 
     async def _admit(self, stream: Stream, reader: Reader) -> tuple[Peer, list[tuple[int, bytes]]]:
         while True:
@@ -313,13 +350,15 @@ class Peers:
             return peer, frames[1:]
 
     async def _receive(self, peer: Peer, stream: Stream, reader: Reader, first: list[tuple[int, bytes]]) -> None:
-        now = trio.current_time()
-        by_bytes = Bucket(self._settings.peer_bytes_rate, self._settings.burst, now)
-        by_frames = Bucket(self._settings.peer_frames_rate, self._settings.burst, now)
+        by_bytes, by_frames = self._measures(peer)
         for each in first:
             await self._take(peer, stream, *each)
+        was_applicant = peer.is_applicant
         while True:
             data = await stream.read()
+            if peer.is_applicant != was_applicant:
+                was_applicant = peer.is_applicant
+                by_bytes, by_frames = self._measures(peer)
             count = 0
             for kind, content in reader.feed(data):
                 count += 1
@@ -330,6 +369,14 @@ class Peers:
             if pause:
                 peer.tally["slowed down"] += 1
                 await trio.sleep(pause)
+
+    def _measures(self, peer: Peer) -> tuple[Bucket, Bucket]:
+        """What a peer may send: bytes and frames."""
+        caps, now = self._settings, trio.current_time()
+        rates = (caps.peer_bytes_rate, caps.peer_frames_rate)
+        if peer.is_applicant:
+            rates = (caps.applicant_bytes_rate, caps.applicant_frames_rate)
+        return Bucket(rates[0], caps.burst, now), Bucket(rates[1], caps.burst, now)
 
     async def _take(self, peer: Peer, stream: Stream, kind: int, content: bytes) -> None:
         if kind == Kind.MESSAGE:
@@ -382,11 +429,8 @@ class Peers:
                 self._part(peer)
 
     def _part(self, peer: Peer) -> None:
-        peer.waiting.clear()
-        peer.waiting_bytes = 0
-        for scope in (peer.inbound, peer.outbound):
-            if scope is not None:
-                scope.cancel()
+        peer.forget_waiting()
+        peer.end_streams()
         if self._nursery is not None:
             self._nursery.start_soon(partial(self._transport.drop, peer.introduction.transport_key))
 

@@ -33,6 +33,14 @@ class Settings:
         retry_max: see `retry_min`.
         ping: between two pings.
         silence: without an answer to pings for so long, a peer is given up and dialled again.
+        links: peers up to whose number all are linked; and beyond, most links that are open on demand.
+        neighbours: peers besides the leaders to whom a link is kept where there are more.
+        idle: a link that was opened on demand is closed when nothing was sent for so long.
+        dials: links opened on demand per second.
+        applicants: peers with a credential that are no members; the oldest makes room for a new one.
+        applicant_bytes_rate: received bytes per second, per applicant.
+        applicant_frames_rate: the same in frames.
+        applicant_out_bytes: bytes that wait to be sent to an applicant.
         strangers: inbound streams that have not said who they are.
         control_clients: connections of the control socket.
         control_bytes: most bytes of one request.
@@ -58,6 +66,14 @@ class Settings:
     retry_max: float = 2.0
     ping: float = 2.0
     silence: float = 8.0
+    links: int = 40
+    neighbours: int = 8
+    idle: float = 30.0
+    dials: int = 1
+    applicants: int = 8
+    applicant_bytes_rate: int = 64 << 10
+    applicant_frames_rate: int = 32
+    applicant_out_bytes: int = 1 << 20
     strangers: int = 64
     control_clients: int = 64
     control_bytes: int = 4 << 20

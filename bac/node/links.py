@@ -1,0 +1,75 @@
+"""Which links a node keeps open, and which it opens when there is something to say.
+
+Up to `links` peers, everybody keeps a link to everybody. Beyond, a node keeps links to the leaders of the epoch, since
+most of what is said is said to or by them, and to `neighbours` others, drawn by hash, so that gossip spreads. A link to
+anybody else is opened when there is something to say, not more than so many per second, and closed when it has been
+idle, or when too many are open: then the one that was not used for longest goes first.
+
+Source: docs/spec/node.md NO-25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from hashlib import sha256
+from typing import Final
+
+import trio
+
+from bac.node.peer import Peer
+from bac.node.rate import Bucket
+from bac.node.settings import Settings
+from bac.types import NodeId
+
+DIAL_BURST: Final = 16
+"""Seconds' worth of links that may be opened on demand at once."""
+
+
+class Links:
+    """The choice of one node."""
+
+    def __init__(self, own: NodeId, settings: Settings, leaders: Callable[[], Collection[NodeId]]) -> None:
+        """`leaders` answers those of the present epoch."""
+        self._own = own
+        self._settings = settings
+        self._leaders = leaders
+        self._dials: Bucket | None = None
+
+    def choose(self, peers: Collection[Peer]) -> None:
+        """Marks the peers to whom a link is kept, and wakes those for whom that has changed."""
+        kept = self._kept([peer.identity for peer in peers])
+        for peer in peers:
+            is_kept = peer.identity in kept
+            if peer.is_kept != is_kept:
+                peer.is_kept = is_kept
+                peer.wake.set()
+
+    def _kept(self, known: Collection[NodeId]) -> frozenset[NodeId]:
+        if len(known) <= self._settings.links:
+            return frozenset(known)
+        leaders = frozenset(self._leaders())
+        others = sorted(
+            (each for each in known if each not in leaders), key=lambda each: sha256(self._own + each).digest()
+        )
+        return leaders | frozenset(others[: self._settings.neighbours])
+
+    def pause(self) -> float:
+        """Seconds to wait before one more link may be opened on demand; it counts."""
+        now = trio.current_time()
+        if self._dials is None:
+            self._dials = Bucket(self._settings.dials, DIAL_BURST, now)
+        return self._dials.take(1, now)
+
+    def make_room(self, peers: Iterable[Peer]) -> None:
+        """Has the least used of the links that are not kept closed, if as many are open as may be."""
+        spare = [peer for peer in peers if peer.is_connected and not peer.is_kept]
+        if len(spare) >= self._settings.links:
+            idle = min(spare, key=lambda peer: peer.used)
+            idle.used = -self._settings.idle
+            idle.wake.set()
+
+    def is_idle(self, peer: Peer) -> bool:
+        """Whether the link to this peer may be closed."""
+        if peer.is_kept or peer.waiting:
+            return False
+        return trio.current_time() - peer.used >= self._settings.idle
