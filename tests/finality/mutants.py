@@ -32,8 +32,16 @@ def _answer_from_the_store(patch: Patch) -> None:
     patch.setattr(Finality, "_send_records", lambda self, peer, epoch, count: None)
 
 
-def _say_more(self: Finality, sender: Any, message: Any, epoch: int) -> None:
-    self.site.out.send((sender,), self.site.sign(Wish(epoch, 1, 0, self.site.me, bytes(64))))  # type: ignore[arg-type]
+def _say_more(patch: Patch) -> None:
+    """Who wishes for a view of an epoch that is over is wished along with."""
+    real = Finality._of_another_epoch
+
+    def answer(self: Finality, sender: Any, message: Any, epoch: int) -> None:
+        if isinstance(message, Wish) and epoch < self.term.epoch.number:
+            self.site.out.send((sender,), self.site.sign(replace(message, identity=self.site.me)))
+        real(self, sender, message, epoch)
+
+    patch.setattr(Finality, "_of_another_epoch", answer)
 
 
 def _open_anywhere(patch: Patch) -> None:
@@ -89,8 +97,9 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
     "R2": lambda patch: patch.setattr(recovery.Recovery, "_reached", lambda self, confirmed, thirds: 0),
     "R3": lambda patch: patch.setattr(voter.Voter, "enter", lambda self, view: None),
     "R4": lambda patch: patch.setattr(views, "check_new_view", _refuse),
+    "R4, claims": lambda patch: patch.setattr(views, "check_new_view", lambda new_view, view, epoch, scope: None),
     "R5": lambda patch: patch.setattr(epochs.Epoch, "proposer", lambda self, view: self.electorate.members[0].identity),
-    "R6": lambda patch: patch.setattr(Views, "open", lambda self: None),
+    "R6": lambda patch: patch.setattr(validity.Validity, "open", _open_as_ever(validity.Validity.open)),
     "R7": lambda patch: patch.setattr("bac.ledger.mempool.Mempool.select", _only_once()),
     "R8": lambda patch: patch.setattr(
         "bac.baselines.basic_bac.BasicBac._publish_one",
@@ -107,7 +116,7 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
     ),
     "E3": lambda patch: patch.setattr(validity.Validity, "close", _close_with_clock(validity.Validity.close)),
     "E4": lambda patch: patch.setattr("bac.baselines.basic_bac.BasicBac._boundary_proof", lambda self, link: None),
-    "E5": lambda patch: patch.setattr(Finality, "_of_another_epoch", _say_more),
+    "E5": _say_more,
     "E7": lambda patch: patch.setattr(epochs, "qualifies", lambda electorate, params: True),
     "E8": _answer_from_the_store,
 }
@@ -123,6 +132,23 @@ def _prove_by_one(real: Any) -> Callable[..., ConfirmationProof]:
 
 def _refuse(*args: Any) -> Rank:
     raise Rejected(Code.BAD_PROOF, "no new view is good enough")
+
+
+class _Unclosed:
+    """A link that does not know that the epoch's last block is below it."""
+
+    closed = None
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._link, name)
+
+
+def _open_as_ever(real: Any) -> Callable[..., Any]:
+    """An opening above the last block is a last block, too."""
+    return lambda self, parent, view, items: real(self, _Unclosed(parent), view, items)
 
 
 def _only_once() -> Callable[..., tuple[bytes, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bac.errors import Rejected
 from bac.finality.chain import Link, header_hash
 from bac.types import Hash, Micros
 from bac.wire.block import Body, Envelope
@@ -63,6 +64,15 @@ def hand(table: Table, node: int, envelope: Envelope, body: Body) -> Link:
     link = finality_.term.tree.get(header_hash(envelope.header))
     assert link is not None
     return link
+
+
+def is_refused(judge: Callable[[], object]) -> bool:
+    """Whether what `judge` looks at is rejected."""
+    try:
+        judge()
+    except Rejected:
+        return True
+    return False
 
 
 def acknowledged(table: Table, node: int) -> list[Hash]:
