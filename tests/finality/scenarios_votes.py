@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from bac.finality.chain import Verdict, header_hash
@@ -173,6 +175,6 @@ def c2() -> None:
     for commit in table.commits[3]:
         site = table.nodes[3].finality.site
         epoch = site.epochs[commit.block.header.epoch]
-        proof, header = commit.proof, commit.block.header
-        assert not is_refused(lambda: verify_confirmation(proof, epoch.number, epoch.electorate, site.scope))
-        assert proof.path[0] == header
+        judge = partial(verify_confirmation, commit.proof, epoch.number, epoch.electorate, site.scope)
+        assert not is_refused(judge)
+        assert commit.proof.path[0] == commit.block.header

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from tests.finality import scenarios_views as views
 from tests.finality import scenarios_votes as votes
 from tests.finality.mutants import MUTANTS
 
-OUTCOMES = {Path(each.__file__).name for each in (votes, views, epochs)}
+OUTCOMES = ("scenarios_votes.py", "scenarios_views.py", "scenarios_epochs.py")
 
 SCENARIOS: dict[str, Callable[[], None]] = {
     "V1": votes.v1,
@@ -57,4 +56,4 @@ def test_without_the_rule_it_does_not(rule: str, monkeypatch: pytest.MonkeyPatch
     MUTANTS[rule](monkeypatch)
     with pytest.raises(AssertionError) as failure:
         SCENARIOS[rule]()
-    assert failure.traceback[-1].path.name in OUTCOMES
+    assert str(failure.traceback[-1].path).endswith(OUTCOMES)
