@@ -41,8 +41,8 @@ from bac.wire.sync import Hello
 
 LOOK_SECONDS = 0.2
 """Between two looks for nodes of this machine that were not there yet."""
-EXPEL_SECONDS = 1.0
-"""Between two looks at who has expired or was revoked."""
+REVIEW_SECONDS = 1.0
+"""Between two looks at who has come, has gone, has expired or was revoked."""
 
 
 async def run_node(network: Network, home: Home, out: TextIO, via: str | None = None) -> None:
@@ -79,7 +79,10 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
             hello = Hello(PROTOCOL_VERSION, member.network, member.params_digest, member.shard)
             credential = parse(home.credential.read_bytes()).der if home.credential.exists() else b""
             own = introduce(hello, member.keys, transport.key, transport.address, clock.now(), credential)
-            peers = Peers(own, gate, transport, inbox, clock, settings, log, _lookup(network, via))
+            peers = Peers(
+                own, gate, transport, inbox, clock, settings, log, _lookup(network, via),
+                lambda: member.membership(protocol).leaders,
+            )  # fmt: skip
             cell.append(peers)
             with trio.CancelScope() as scope:
                 world = World(
@@ -94,7 +97,7 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
                     nursery.start_soon(_stop_on_signal, scope.cancel)
                     nursery.start_soon(_look_around, network, home, peers, via)
                     nursery.start_soon(peers.run)
-                    nursery.start_soon(_expel, peers)
+                    nursery.start_soon(_review, peers)
                     nursery.start_soon(control.run, home.path)
                     write_file(home.introduction, encode(own), replace=True, mode=0o644)
                     await Driver(member, protocol, world, settings.batch_inputs).run()
@@ -105,11 +108,11 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
             os._exit(0)
 
 
-async def _expel(peers: Peers) -> None:
+async def _review(peers: Peers) -> None:
     """Looks again, every second, at who may be connected."""
     while True:
-        await trio.sleep(EXPEL_SECONDS)
-        peers.expel()
+        await trio.sleep(REVIEW_SECONDS)
+        peers.review()
 
 
 @contextmanager
