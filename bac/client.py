@@ -98,6 +98,10 @@ class Client:
         self._timeout = timeout
         self._socket.settimeout(timeout)
 
+    def fileno(self) -> int:
+        """For `select`: when there is something to `receive`."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Ends the connection."""
         self._socket.close()

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import select
 import statistics
 import tempfile
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Final
 
@@ -24,14 +25,13 @@ from bac.client import Client, TimedOut
 from bac.crypto.ed25519 import Ed25519KeyPair
 from bac.node import network, processes
 from bac.node.network import Network
-from bac.node.requests import Notice, Submitted
+from bac.node.requests import SUBMITTED_MAX, Notice, Submitted
 from bac.types import Hash, Micros, NodeId
-from bac.wire.codec import encode
+from bac.wire.codec import Domain, encode, hash_of
 from bac.wire.transactions import (
     SignedTransaction,
     Transaction,
     Transfer,
-    decode_transaction,
     transaction_preimage,
 )
 from bench.record import Result, Setting, at_least, at_most
@@ -40,8 +40,9 @@ SEED: Final = 1
 ACCOUNTS: Final = 512
 FOREVER: Final = Micros(2**60)
 FEE: Final = 20_000
-AGAIN_MAX: Final = 256
+CAREFUL_MIN: Final = 16
 PAUSE: Final = 0.05
+TICK: Final = 0.005
 PATIENCE: Final = 30.0
 SUSTAINED: Final = 0.9
 _CLOCK: Final = os.sysconf("SC_CLK_TCK")
@@ -58,6 +59,11 @@ def transfer(network_name: Hash, key: Ed25519KeyPair, nonce: int, recipient: Nod
         Transaction(network_name, 0, NodeId(key.public), key.public, nonce, FEE, FOREVER, Transfer(recipient, 1_000))
     )
     return encode(SignedTransaction(content, key.sign(transaction_preimage(network_name, 0, content))))
+
+
+def transaction_id(data: bytes) -> bytes:
+    """Under which a transaction is reported."""
+    return hash_of(Domain.TRANSACTION_ID, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +160,44 @@ def nonce_of(made: Network, owner: NodeId) -> int:
         return int(client.query("account", owner=owner)["nonce"])
 
 
+@dataclass(slots=True)
+class _Lane:
+    """What goes to one node: in order, as fast as it is due, and carefully after the node has said "busy"."""
+
+    client: Client
+    waiting: list[int] = field(default_factory=list)
+    careful: int = 0
+    not_before: float = 0.0
+
+    def take(self, now: float) -> list[int]:
+        """What to submit now."""
+        if now < self.not_before:
+            return []
+        count = min(self.careful or SUBMITTED_MAX, SUBMITTED_MAX, len(self.waiting))
+        return [heappop(self.waiting) for _ in range(count)]
+
+    def answered(self, refused: list[int], now: float) -> None:
+        """Fewer at a time after a refusal, more after none."""
+        for place in refused:
+            heappush(self.waiting, place)
+        if refused:
+            self.careful = max(CAREFUL_MIN, (self.careful or SUBMITTED_MAX) // 2)
+            self.not_before = now + PAUSE
+        elif self.careful:
+            self.careful = 0 if not self.waiting else min(SUBMITTED_MAX, 2 * self.careful)
+
+
 class _Load:
     """Open loop: each account speaks to one node; what is refused as too much is submitted again, in its order."""
 
     def __init__(self, made: Network, order: list[bytes], rate: float) -> None:
-        self._clients = [Client(made.homes[each].path, 10) for each in processes.present(made)]
-        for client in self._clients:
-            client.subscribe()
-            client.settimeout(0.0005)
+        self._lanes = [_Lane(Client(made.homes[each].path, 10)) for each in processes.present(made)]
+        self._lanes[0].client.subscribe()
+        for lane in self._lanes:
+            lane.client.settimeout(0.0005)
         self._order, self._rate = order, rate
-        self._sent: dict[bytes, tuple[float, bytes]] = {}
-        self._again: list[deque[bytes]] = [deque() for _ in self._clients]
-        self._submitted = 0
-        self._asked_again = 0.0
+        self._places = {transaction_id(data): place for place, data in enumerate(order)}
+        self._due = 0
         self.seen: dict[bytes, int] = {}
         self.latencies: list[float] = []
         self.busy = 0
@@ -176,39 +207,39 @@ class _Load:
         """Submits all, and follows what is confirmed until nothing is missing or nothing has come for long."""
         while len(self.seen) < len(self._order) and time.monotonic() - self.last < PATIENCE:
             self._submit()
-            for place in range(len(self._clients)):
-                self._listen(place)
-        for client in self._clients:
-            client.close()
+            ready, _, _ = select.select([lane.client for lane in self._lanes], [], [], self._pause())
+            for lane in self._lanes:
+                if lane.client in ready:
+                    self._listen(lane)
+        for lane in self._lanes:
+            lane.client.close()
+
+    def _pause(self) -> float:
+        """Until something is due, at most `TICK`."""
+        soon = self.began + self._due / self._rate - time.monotonic()
+        return TICK if self._due == len(self._order) else min(TICK, max(0.0005, soon))
 
     def _submit(self) -> None:
         now = time.monotonic()
         due = min(len(self._order), int((now - self.began) * self._rate))
-        fresh = range(self._submitted, due)
-        self._submitted = due
-        is_time = now - self._asked_again > PAUSE
-        self._asked_again = now if is_time else self._asked_again
-        for place, client in enumerate(self._clients):
-            batch = [self._again[place].popleft() for _ in range(min(AGAIN_MAX * is_time, len(self._again[place])))]
-            for data in (self._order[n] for n in fresh if n % len(self._clients) == place):
-                self._sent[decode_transaction(data).id] = now, data
-                batch.append(data)
-            client.settimeout(10)
-            for start in range(0, len(batch), 512):
-                client.send(batch[start : start + 512])
-            client.settimeout(0.0005)
+        for place in range(self._due, due):
+            heappush(self._lanes[place % len(self._lanes)].waiting, place)
+        self._due = due
+        for lane in self._lanes:
+            if batch := lane.take(now):
+                lane.client.settimeout(10)
+                lane.client.send([self._order[place] for place in batch])
+                lane.client.settimeout(0.0005)
 
-    def _listen(self, place: int) -> None:
+    def _listen(self, lane: _Lane) -> None:
         try:
             while True:
-                answer = self._clients[place].receive()
+                answer = lane.client.receive()
                 if isinstance(answer, Submitted):
-                    refused = [
-                        self._sent[each.id][1] for each in answer.receipts if each.code and each.id in self._sent
-                    ]
+                    refused = [self._places[each.id] for each in answer.receipts if each.code]
                     self.busy += len(refused)
-                    self._again[place].extend(refused)
-                elif isinstance(answer, Notice) and place == 0:
+                    lane.answered(refused, time.monotonic())
+                elif isinstance(answer, Notice):
                     self._confirm(answer)
         except TimedOut:
             return
@@ -217,9 +248,9 @@ class _Load:
         now = time.monotonic()
         for each, _ in notice.outcomes:
             self.seen[each] = self.seen.get(each, 0) + 1
-            if self.seen[each] == 1 and each in self._sent:
+            if self.seen[each] == 1 and each in self._places:
                 self.last = now
-                self.latencies.append(now - self._sent[each][0])
+                self.latencies.append(now - self.began - self._places[each] / self._rate)
 
 
 def most(made: Network, asked: float, seconds: float) -> Load:
