@@ -298,6 +298,42 @@ class Store:
         return () if row is None else _unpack(row[0])
 
 
+def read_archive(path: Path, prefix: bytes) -> tuple[list[bytes], Iterator[Committed]]:
+    """What a store holds, read by somebody else while its node may be running: records and commits.
+
+    Args:
+        path: the file.
+        prefix: of the keys of the records asked for; they come in the order of their keys.
+
+    Raises:
+        FileNotFoundError: there is no store.
+        UnfitStore: it is damaged, or of another format; of commits, when the iterator comes to them.
+    """
+    if not path.exists():
+        raise FileNotFoundError(2, "", str(path))
+    try:
+        reader = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        (found,) = reader.execute("SELECT value FROM head WHERE name = 'format'").fetchone()
+        if found != str(FORMAT).encode():
+            raise UnfitStore(f"{path.name} has another store format; this is format {FORMAT}")
+        beyond = _successor(prefix)
+        records = reader.execute("SELECT record FROM records WHERE key >= ? AND key < ? ORDER BY key", (prefix, beyond))
+        return [record for (record,) in records], _archived(reader, path)
+    except (sqlite3.DatabaseError, TypeError) as error:
+        raise UnfitStore(f"{path.name} is damaged: {error}") from error
+
+
+def _archived(reader: sqlite3.Connection, path: Path) -> Iterator[Committed]:
+    query = "SELECT number, block, proof, outcomes, sum FROM commits ORDER BY number"
+    try:
+        for place, (number, block, proof, outcomes, total) in enumerate(reader.execute(query), 1):
+            if number != place or _sum(block, proof, outcomes) != total:
+                raise UnfitStore(f"{path.name} is damaged: commit {place}")
+            yield Committed(number, block, proof)
+    finally:
+        reader.close()
+
+
 def _note(notes: dict[bytes, int], outcomes: _Outcomes, number: int) -> None:
     for identity, _ in outcomes:
         notes.setdefault(identity[:_NOTE_BYTES], number)
