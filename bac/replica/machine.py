@@ -40,7 +40,7 @@ from bac.replica.standings import assess, write
 from bac.types import Hash, NodeId
 from bac.wire.block import RoundRecord
 from bac.wire.codec import decode, encode
-from bac.wire.registry import decode_item, tag_of
+from bac.wire.registry import tag_of
 from bac.wire.transactions import SignedTransaction, VerifiedTransaction
 
 _TRANSACTION_TAG: Final = tag_of(SignedTransaction)
@@ -144,7 +144,6 @@ class ReplicaMachine:
         if tag_at(item) != _TRANSACTION_TAG:
             return None
         try:
-            decode_item(item)
             return self._verify(item)
         except Rejected:
             return None

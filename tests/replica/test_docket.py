@@ -13,7 +13,7 @@ from bac.replica.duties import Roll, Windows, compute_windows
 from bac.replica.standings import assess
 from bac.types import Hash, NodeId
 from bac.wire.claims import claim_id
-from bac.wire.codec import Message
+from bac.wire.codec import Message, encode
 from bac.wire.votes import Acknowledgement
 from election.duties import duty_offsets
 from election.standing import Evidence
@@ -144,6 +144,27 @@ def test_windows() -> None:
     assert [windows.at(height) for height in range(1, 9)] == [None, None, 0, 0, 1, 2, 2, 2]
     full = compute_windows(Hash(b"s" * 32), 100, replace(PARAMS, duties_per_epoch=99))
     assert full.starts == tuple(range(101, 101 + PARAMS.epoch_rounds))
+
+
+def test_a_duty_is_offered_by_a_certificate_and_done_by_its_signers() -> None:
+    """RP-11: of a block in the window, ordered in view 0, that raises the rank."""
+    yard = Yard()
+    low = yard.block()
+    while yard.docket.windows.at(low.header.height) is None:
+        low = yard.block()
+    high = yard.block()
+    yard.block(yard.certificate(high, yard.ids[:4]))
+    duty = yard.docket.windows.at(high.header.height)
+    assert duty is not None
+    assert yard.docket.roll.offered == 1 << duty
+    assert dict(yard.docket.roll.done) == dict.fromkeys(yard.ids[:4], 1 << duty)
+    before = yard.docket.roll
+    yard.block(yard.certificate(low), yard.certificate(high))
+    assert (yard.docket.roll.offered, yard.docket.roll.done) == (before.offered, before.done)
+    opening = (encode(yard.new_view(1)), encode(yard.certificate(yard.tip)))
+    later = yard.machine.execute(yard.post, yard.place(view=1), opening)
+    assert later.docket is not None
+    assert later.docket.roll == yard.docket.roll
 
 
 @pytest.mark.parametrize("seed", range(6))
