@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from nacl.utils import random as random_bytes
 
+from bac.crypto.ed25519 import Ed25519KeyPair
 from bac.crypto.keys import NodeSecrets
 from bac.node.authority import DAY, Authority
 from bac.node.engine import Engine, Member, find_engine
@@ -114,6 +115,11 @@ class Network:
     def secrets(self, home: Home) -> NodeSecrets:
         """The node's secrets."""
         return load_secrets(home.path / "node.key", (self.path / "passphrase").read_bytes())
+
+    def authority(self) -> Ed25519KeyPair:
+        """The key whose orders the ledger obeys, where no authority issues credentials. Raises FileNotFoundError."""
+        secrets = load_secrets(self.path / "authority.key", (self.path / "passphrase").read_bytes())
+        return Ed25519KeyPair.from_seed(secrets.signing)
 
     def member(self, home: Home) -> Member:
         """The node's view of the network."""

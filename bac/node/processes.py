@@ -17,8 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from bac.client import Client, TimedOut, Unreachable
+from bac.errors import Code, Rejected
+from bac.node.authority import Authority
 from bac.node.keyfile import write_file
 from bac.node.network import Home, Network
+from bac.node.newcomer import enlist
+from bac.node.requests import BUSY
+from bac.types import Micros
 
 STATUS_SECONDS = 2.0
 POLL_SECONDS = 0.02
@@ -154,14 +159,60 @@ def add(network: Network, *, via: str | None = None) -> str:
     """Starts the next spare member, which joins through the node `via`, or any that runs; its name.
 
     Raises:
-        ValueError: there is no spare member left, or no node that it could join through.
+        ValueError: there is no spare member left.
+        NotRunning: there is no node that it could join through.
     """
     spare = next((name for name in network.spares if pid_of(network.home(name)) is None), None)
-    running = next((name for name, home in network.homes.items() if pid_of(home) is not None), None)
-    if spare is None or (via or running) is None:
-        raise ValueError("there is no spare member" if spare is None else "no node is running")
-    start(network, [spare], via=via or running)
+    if spare is None:
+        raise ValueError("there is no spare member")
+    start(network, [spare], via=via or _running(network))
     return spare
+
+
+def join(network: Network, now: Micros, ca: Authority | None, *, via: str | None = None, timeout: float = 30.0) -> Home:
+    """Makes a node that is in no genesis, starts it through `via` or any node that runs, and has it admitted.
+
+    Returns when its admission is on the chain: it is a member from the next epoch on.
+
+    Raises:
+        NotRunning: there is no node that it could join through.
+        Rejected: its admission had no effect, with the code.
+        TimedOut: the admission was not ordered in time.
+    """
+    through = via or _running(network)
+    newcomer = enlist(network, now, ca)
+    start(newcomer.network, [newcomer.home.name], via=through)
+    old = network.home(through)
+    _until(lambda: is_answering(newcomer.home), timeout, f"{newcomer.home.name} does not answer")
+    with Client((old if ca is None else newcomer.home).path, timeout) as client:
+        (receipt,) = client.submit([newcomer.admission])
+    if receipt.code == BUSY:
+        raise TimedOut(f"{through} is busy; what admits {newcomer.home.name} was not taken")
+    with Client(old.path, timeout) as client:
+        code = receipt.code or client.wait(receipt.id, timeout).code
+    if code:
+        raise Rejected(Code(code), f"{newcomer.home.name} is not admitted: {receipt.reason or code}")
+    return newcomer.home
+
+
+def _running(network: Network) -> str:
+    """A node that runs. Raises NotRunning."""
+    found = next((name for name, home in network.homes.items() if is_answering(home)), None)
+    if found is None:
+        raise NotRunning("no node is running")
+    return found
+
+
+def is_answering(home: Home) -> bool:
+    """Whether the node takes requests."""
+    if pid_of(home) is None or _is_paused(home):
+        return False
+    try:
+        with Client(home.path, STATUS_SECONDS) as client:
+            client.query("status")
+    except (Unreachable, TimedOut):
+        return False
+    return True
 
 
 def logs(home: Home, last: int = 100) -> list[str]:
@@ -209,7 +260,7 @@ def status(network: Network, names: Iterable[str] | None = None) -> Iterator[Sta
 
 
 def wait(network: Network, timeout: float, names: Sequence[str] | None = None, commits: int = 0) -> None:
-    """Returns when all nodes answer, are connected with each other, and have so many commits.
+    """Returns when all nodes answer, have the links that they keep, and have so many commits.
 
     Raises:
         TimedOut: not in time.
@@ -221,14 +272,20 @@ def wait(network: Network, timeout: float, names: Sequence[str] | None = None, c
         for name in chosen:
             if pid_of(network.home(name)) is None:
                 raise NotRunning(f"{name} has ended: {(logs(network.home(name), 1) or ['no log'])[0]}")
-        for each in status(network, chosen):
-            if each.report is None or each.report["peers_connected"] < len(chosen) - 1:
-                return False
-            if each.report["peers_heard"] < len(chosen) - 1 or each.report["commits"] < commits:
-                return False
-        return True
+        return all(_is_ready(each, len(chosen) - 1, commits) for each in status(network, chosen))
 
     _until(is_ready, timeout, f"not all of {len(chosen)} nodes are ready")
+
+
+def _is_ready(status: Status, others: int, commits: int) -> bool:
+    report = status.report
+    if report is None or report["peers_known"] < others or report["commits"] < commits:
+        return False
+    is_whole = report["peers_kept"] == report["peers_known"]
+    return bool(
+        report["peers_connected"] >= min(others, report["peers_kept"])
+        and (not is_whole or report["peers_heard"] >= others)
+    )
 
 
 def _until(holds: Callable[[], bool], timeout: float, otherwise: str) -> None:

@@ -56,9 +56,12 @@ class Desk:
             "time_us": self.world.clock.now(),
             "commits": self.world.store.commit_number,
             "waiting_inputs": len(self.world.inbox),
+            "is_member": self.member.identity in self.member.membership(self.protocol).keys,
             "peers_known": len(self.peers.known),
+            "peers_kept": sum(peer.is_kept for peer in self.peers.known.values()),
             "peers_connected": sum(peer.is_connected for peer in self.peers.known.values()),
             "peers_heard": sum(peer.inbound is not None for peer in self.peers.known.values()),
+            "applicants": sum(peer.is_applicant for peer in self.peers.known.values()),
             "tally": dict(self.world.tally + self.peers.tally),
         }
 
@@ -87,6 +90,8 @@ class Desk:
             {
                 "identity": peer.identity,
                 "address": peer.introduction.address,
+                "is_applicant": peer.is_applicant,
+                "kept": peer.is_kept,
                 "connected": peer.is_connected,
                 "heard": peer.inbound is not None,
                 "waiting_bytes": peer.waiting_bytes,
