@@ -232,4 +232,29 @@ MINIMAL: Final = replace(
 )
 """Four members and short epochs: every rule is reached within seconds. For tests and a first look, not for a road."""
 
-PRESETS: Final[Mapping[str, Params]] = MappingProxyType({"default": DEFAULT, "minimal": MINIMAL})
+DEMO: Final = replace(
+    MINIMAL,
+    candidate_weight=10,
+    max_leaders=6,
+    epoch_rounds=12,
+    seed_rounds=6,
+    event_min_us=3 * SECOND // 10,
+    event_max_us=45 * SECOND // 100,
+    epoch_us=15 * SECOND,
+    view_timeout_us=12 * SECOND,
+    view_timeout_max_us=192 * SECOND,
+    publish_us=3 * SECOND // 10,
+    repeat_us=3 * SECOND,
+    endowment_epochs=64,
+    probation_epochs=64,
+    fee_base=100,
+    fee_per_byte=0,
+)
+"""Sixteen vehicles as processes of one small machine, in a trace that runs three times as fast as life.
+
+Times are of blocks: a second of them is a third of the machine's. T_min is four times longer than a direct link needs,
+so that all processes together have the time for a round; epochs still end within the 15 s of the road's. Six leaders
+are enough to lose one and see another fork. Fees are below what a minute's charging between vehicles costs.
+"""
+
+PRESETS: Final[Mapping[str, Params]] = MappingProxyType({"default": DEFAULT, "minimal": MINIMAL, "demo": DEMO})

@@ -21,7 +21,7 @@ import trio
 
 from bac.crypto.keys import derive
 from bac.node.admission import admission_by
-from bac.node.clock import Clock
+from bac.node.clock import clock_by
 from bac.node.control import Control
 from bac.node.credential import parse
 from bac.node.driver import Driver, World
@@ -57,10 +57,10 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
     Raises:
         UnfitStore: its store cannot be used, or another process uses it.
     """
-    clock = Clock()
+    settings = network.settings
+    clock = clock_by(settings)
     log = Log(out, home.name, clock)
     member = network.member(home)
-    settings = network.settings
     secrets = network.secrets(home)
     with _locked(home), _opened(home, Owner(member.network, member.engine, member.identity)) as store:
         protocol = member.construct(Random(int.from_bytes(os.urandom(16), "big")), store.log, store)

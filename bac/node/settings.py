@@ -45,6 +45,9 @@ class Settings:
         control_clients: connections of the control socket.
         control_bytes: most bytes of one request.
         subscriber_frames: answers that wait for one slow subscriber before it is cut off.
+        clock_rate: how many seconds the node's clock counts in one of the machine's.
+        clock_began_us: µs since 1970, by the machine's clock, when the node's showed
+        clock_origin_us: this. All nodes of a network have these three in common.
     """
 
     batch_inputs: int = 512
@@ -78,6 +81,9 @@ class Settings:
     control_clients: int = 64
     control_bytes: int = 4 << 20
     subscriber_frames: int = 1_024
+    clock_rate: float = 1.0
+    clock_began_us: int = 1
+    clock_origin_us: int = 1
 
     def __post_init__(self) -> None:
         for each in fields(self):
