@@ -7,6 +7,7 @@ from typing import Protocol as Interface
 
 from bac.finality.epochs import Epoch
 from bac.finality.finality import Finality
+from bac.ledger.mempool import Mempool
 from bac.ledger.receipts import Receipt
 from bac.ledger.state import State
 from bac.protocol import Protocol
@@ -29,6 +30,7 @@ class LedgerNode(Interface):
     """The part of the object that finality stands in; the machine there satisfies `ReceiptMachine`."""
 
     finality: Finality
+    mempool: Mempool
 
 
 class Post(Interface):

@@ -4,7 +4,7 @@
 question       arguments             answer
 =============  ====================  =============================================================================
 head                                 height, hash, epoch
-account        owner                 coins, nonce; None: there is no such account
+account        owner                 coins, nonce, and the next one that nothing waits with; None: no such account
 boundaries     first                 records of the ends of epochs from `first` on, encoded, at most `BOUNDARIES_MAX`
 committee                            epoch, seed, leaders in the order of succession: identity, weight
 electorate                           epoch, total_units, missing_units, members: identity, units, key
@@ -64,8 +64,12 @@ def _head(node: LedgerNode) -> dict[str, Any]:
 
 
 def _account(node: LedgerNode, owner: bytes) -> dict[str, Any] | None:
-    account = confirmed_state(node).account(NodeId(owner))
-    return None if account is None else {"coins": account.balance, "nonce": account.nonce}
+    state = confirmed_state(node)
+    account = state.account(NodeId(owner))
+    if account is None:
+        return None
+    waiting = node.mempool.next_nonce(NodeId(owner), state)
+    return {"coins": account.balance, "nonce": account.nonce, "next_nonce": waiting}
 
 
 def _boundaries(node: LedgerNode, first: int) -> list[bytes]:
