@@ -32,9 +32,12 @@ SERVED_MAX = 64
 
 
 @lru_cache(maxsize=4)
-def _body_of(data: bytes) -> Body:
-    """The body that `data` encodes, remembered for a while, as the leaders get it twice. Raises Rejected."""
-    return decode(Body, data)
+def _body_of(data: bytes) -> Body | None:
+    """The body that `data` encodes, None if it is none; remembered for a while, as leaders get it twice."""
+    try:
+        return decode(Body, data)
+    except Rejected:
+        return None
 
 
 class Pulls:
@@ -43,7 +46,7 @@ class Pulls:
     def __init__(self, site: Site, tree: Tree) -> None:
         self._site = site
         self._tree = tree
-        self._bodies: dict[Hash, Assembly] = {}
+        self._bodies: dict[Hash, tuple[NodeId, Assembly]] = {}
         self._headers: dict[Hash, bool] = {}
         self._early: dict[NodeId, BodyChunk] = {}
         self._due: dict[Hash, NodeId | None] = {}
@@ -67,7 +70,8 @@ class Pulls:
                 self._ask_body(block_hash, source or self._anybody(link))
 
     def _ask_body(self, block_hash: Hash, source: NodeId) -> None:
-        assembly = self._bodies[block_hash] = Assembly(block_hash, source)
+        assembly = Assembly(block_hash, source)
+        self._bodies[block_hash] = source, assembly
         self._site.out.send((source,), assembly.pull())
 
     def _anybody(self, link: Link) -> NodeId:
@@ -131,8 +135,10 @@ class Pulls:
     def on_chunk(self, sender: NodeId, chunk: BodyChunk) -> Link | None:
         """A piece of a body, asked for or pushed; the link whose body it completes.
 
+        All pieces of one try come from one peer. Those of another are left alone unless they are the whole.
+
         Raises:
-            Rejected: `MALFORMED`, `OVERSIZED`: the sender's fault.
+            Rejected: `MALFORMED`, `OVERSIZED`: the sender's fault. What it sent before of this body goes, nothing else.
         """
         link = self._tree.get(chunk.header_hash)
         if link is None:
@@ -141,25 +147,23 @@ class Pulls:
             return None
         if link.body is not None:
             return None
-        assembly = self._bodies.get(link.hash)
         if len(chunk.data) == chunk.total and chunk.offset == 0:
             return self._complete(link, chunk.data, sender)
-        if assembly is None:
-            assembly = self._bodies[link.hash] = Assembly(link.hash, sender)
+        source, assembly = self._bodies.get(link.hash) or (sender, Assembly(link.hash, sender))
+        if source != sender:
+            return None
         data = assembly.add(chunk)
+        self._bodies[link.hash] = source, assembly
         if data is None:
             self._site.out.send((sender,), assembly.pull())
             return None
         return self._complete(link, data, sender)
 
     def _complete(self, link: Link, data: bytes, sender: NodeId) -> Link:
-        try:
-            body = _body_of(data)
-        except Rejected as refusal:
-            self._bodies.pop(link.hash, None)
-            raise Rejected(refusal.code, refusal.reason, sender) from refusal
-        if not fits(link.header, body):
-            self._bodies.pop(link.hash, None)
+        body = _body_of(data)
+        if body is None or not fits(link.header, body):
+            if link.hash in self._bodies and self._bodies[link.hash][0] == sender:
+                del self._bodies[link.hash]
             raise Rejected(Code.MALFORMED, "not the body of the header", sender)
         self._bodies.pop(link.hash, None)
         link.body = body
@@ -197,7 +201,10 @@ class Pulls:
         root = self._tree.root
         if root.state is not None or self._restoring is None or chunk.state_root != root.header.state_root:
             return False
+        wanted = self._restoring.wanted
         self._restoring.add(chunk.chunk)
+        if self._restoring.wanted == wanted:
+            return False  # the slower of two answers; the faster peer has been asked on
         if self._restoring.wanted is not None:
             self._ask_state((sender,))
             return False

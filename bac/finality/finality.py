@@ -14,6 +14,7 @@ Source: docs/spec/finality.md E1, E4, E5, E8, V1, V7.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from bac.errors import Code, Rejected
@@ -140,13 +141,7 @@ class Finality:
     def on_message(self, sender: NodeId, message: Any, now: Micros) -> list[Effect]:
         """As the contract's."""
         self.term.now = now
-        try:
-            self._take(sender, message)
-        except Rejected:
-            effects = self._finish()
-            if not effects:
-                raise
-            return effects  # the first part of the message was good, and had its effect
+        self._take(sender, message)
         return self._finish()
 
     def on_timer(self, timer: Timer, now: Micros) -> list[Effect]:
@@ -204,8 +199,10 @@ class Finality:
         epoch = epoch_of(message)
         if epoch is not None and epoch != self.term.epoch.number:
             self._of_another_epoch(sender, message, epoch)
-            if epoch != self.term.epoch.number:
-                return
+            if epoch == self.term.epoch.number:
+                with suppress(Rejected):  # its proof has been taken: it is not a message that changed nothing
+                    self._on_envelope(sender, message)
+            return
         match message:
             case Envelope():
                 self._on_envelope(sender, message)
@@ -269,7 +266,11 @@ class Finality:
     # ------------------------------------------------------------ epochs
 
     def _of_another_epoch(self, sender: NodeId, message: Any, epoch: int) -> None:
-        """E5, E8: an older epoch is answered with the record of its end; for a newer one records are asked."""
+        """E5, E8: an older epoch is answered with the record of its end; for a newer one records are asked.
+
+        Raises:
+            Rejected: the proof that a header of the next epoch brings is not good; nothing changed.
+        """
         if epoch < self.term.epoch.number:
             if self._may_say(sender):
                 self._send_records(sender, epoch, 1)

@@ -95,7 +95,10 @@ class Restoring(Interface):
         ...
 
     def add(self, chunk: bytes) -> None:
-        """Takes the chunk wanted next. Raises Rejected for another or a false one; nothing changed then."""
+        """Takes the chunk wanted next; one that was taken already changes nothing.
+
+        Raises Rejected for another or a false one; nothing changed then.
+        """
         ...
 
     def state(self) -> State:
