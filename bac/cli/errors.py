@@ -52,6 +52,7 @@ CATALOGUE: Final[Mapping[str, Entry]] = MappingProxyType(
         "usage": Entry(Exit.USAGE, "the same command with --help shows what it takes"),
         "exists": Entry(Exit.USAGE, "choose another name, or move the old one away"),
         "ambiguous": Entry(Exit.USAGE, "give more of the id"),
+        "other-engine": Entry(Exit.USAGE, "bac net init DIR --engine bac makes a network that has"),
         "not-found": Entry(Exit.NOT_FOUND, "the list verb of the same noun shows what there is"),
         # verdicts
         "check-failed": Entry(Exit.CHECK_FAILED, "the rows above say which, and why"),

@@ -35,11 +35,15 @@ class Mark(Enum):
 
 
 class Gap(Enum):
-    """What stands between the units on record and those that vote."""
+    """What stands between the units on record and those that vote.
+
+    Outside is who has no key, is not resident yet, is leaving, or was convicted; the electorate before stays where the
+    one drawn does not qualify.
+    """
 
     CLIPPING = Cause.CLIPPING.value
-    OUTSIDE = "outside the electorate: no key, no residence yet, leaving or convicted"
-    STAYING = "the electorate before stays, as the one drawn does not qualify"
+    OUTSIDE = "outside the electorate"
+    STAYING = "the electorate before stays"
 
 
 @dataclass(frozen=True, slots=True)
