@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any, Final, TypeVar
 
 from bac.crypto.suite import Suite
@@ -36,7 +37,8 @@ class Assessor:
         """Whether `message` bears the signature of `key`."""
         data = encode(message)
         preimage = signed_preimage(type(message), data, self._scope.network, self._scope.shard)
-        return self.once(("signed", key, data), lambda: self._suite.verify(key, preimage, data[-64:]))
+        question = ("signed", key, sha256(data).digest())
+        return self.once(question, lambda: self._suite.verify(key, preimage, data[-64:]))
 
     def is_acknowledged(self, given: Acknowledgement, key: bytes) -> bool:
         """Whether `given` is signed by the acknowledgement key `key`."""
@@ -49,7 +51,7 @@ class Assessor:
         return self.once(("output", key, alpha, proof), lambda: self._suite.vrf_output(key, alpha, proof))
 
     def once(self, question: tuple[Any, ...], answer: Callable[[], T]) -> T:
-        """What `answer` says, which depends on `question` alone."""
+        """What `answer` says, which depends on `question` alone: short, of what is long its hash."""
         if question in self._answers:
             known: T = self._answers[question]
             return known

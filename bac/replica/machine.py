@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from bac.crypto.suite import Suite
@@ -169,7 +170,7 @@ class ReplicaMachine:
 
     def _judge(self, item: bytes, docket: Docket) -> Sequence[tuple[NodeId, int]]:
         court = self.court(docket.epoch, docket.electorate, docket.boundary)
-        question = ("evidence", docket.headers[0], docket.epoch, item)
+        question = ("evidence", docket.headers[0], docket.epoch, sha256(item).digest())
         return self.assessor.once(question, lambda: court.convict(item, docket.epoch, self._params.evidence_epochs))
 
     def election(self, docket: Docket, next_seed: Hash) -> Election:
