@@ -24,7 +24,7 @@ from bac.params import MINIMAL, SECOND, Params
 from bac.proofs.electorate import Electorate
 from bac.protocol import Protocol
 from bac.sim import seeds
-from bac.sim.attacks_basic import Traitor, draw_deeds
+from bac.sim.attacks_ledger import Traitor, draw_deeds
 from bac.sim.ledger_oracle import LedgerOracle
 from bac.sim.ledger_trial import LedgerTrial
 from bac.sim.memo import Memo

@@ -77,7 +77,7 @@ class Ballots:
         beta = self._suite.vrf_output(keys.vrf, alpha, claim.proof)
         if beta is None or not self._is_signed(claim, claim.identity):
             return None
-        wins = sortition.select(beta, self._units[claim.identity], min(tau, total), total)
+        wins = sortition.select(beta, self._units[claim.identity], tau, total)
         return Claim(claim.identity, role, beta, wins) if wins else None
 
     def _lists(self, claims: Mapping[Hash, Claim]) -> Mapping[NodeId, tuple[Hash, ...]]:

@@ -1,8 +1,10 @@
-"""Attacks that need the words of basic BAC: an honest object behind a filter that knows what its messages mean.
+"""Attacks that need the words of finality: an honest object behind a filter that knows what its messages mean.
 
 A traitor has its own keys and nobody else's. It lets its honest object work, and changes what that says: two headers
 for one height, a false state root, bodies for some peers only, acknowledgements of everything, states that hide what
 they know, ears for half of the voters. A committee is captured where one traitor has two thirds of its weight.
+
+What an engine's bodies look like is for `Traitor.arrange` to know.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
-from bac.baselines.basic_bac import BasicBac
 from bac.finality.chain import Link, Verdict, header_hash
 from bac.finality.validity import tag_at
 from bac.protocol import Effect, Message, Send, Timer
@@ -35,25 +36,25 @@ _CERTIFICATE_TAG: Final = tag_of(Certificate)
 KEPT: Final = 64
 
 
-def draw_deeds(world: World) -> Mapping[int, frozenset[str]]:
-    """What each attacker of a world does: the first of them follows a plan for the whole world, others their own."""
-    deeds: dict[int, frozenset[str]] = {}
+def draw_deeds(world: World, deeds: Sequence[str] = DEEDS) -> Mapping[int, frozenset[str]]:
+    """What each attacker of a world does: up to three of `deeds`."""
+    drawn: dict[int, frozenset[str]] = {}
     for node, _ in world.attacks:
         random = seeds.generator(world.seed, "deeds", node)
-        deeds[node] = frozenset(random.sample(DEEDS, random.choice((0, 1, 1, 2, 3))))
-    return deeds
+        drawn[node] = frozenset(random.sample(deeds, random.choice((0, 1, 1, 2, 3))))
+    return drawn
 
 
 class Traitor:
-    """A node of basic BAC whose words are changed."""
+    """A node whose words are changed."""
 
-    def __init__(self, honest: BasicBac, deeds: frozenset[str], random: Random) -> None:
-        self._honest = honest
-        self._deeds = deeds
-        self._random = random
-        self._site = honest.finality.site
-        others = [peer for peer in self._site.peers if peer != self._site.me]
-        self._friends = frozenset(random.sample(others, len(others) // 2))
+    def __init__(self, honest: Any, deeds: frozenset[str], random: Random) -> None:
+        self.honest = honest
+        self.deeds = deeds
+        self.random = random
+        self.site = honest.finality.site
+        others = [peer for peer in self.site.peers if peer != self.site.me]
+        self.friends = frozenset(random.sample(others, len(others) // 2))
         self._twins: dict[Hash, Envelope] = {}
         self._acknowledged: dict[Hash, None] = {}
 
@@ -61,62 +62,64 @@ class Traitor:
 
     def start(self, now: Micros) -> Sequence[Effect]:
         """As the contract's."""
-        return self._filter(self._honest.start(now))
+        return self.filter(self.honest.start(now))
 
     def on_transaction(self, transaction: Any, now: Micros) -> Sequence[Effect]:
         """As the contract's."""
-        return self._filter(self._honest.on_transaction(transaction, now))
+        return self.filter(self.honest.on_transaction(transaction, now))
 
     def on_message(self, sender: NodeId, message: Message, now: Micros) -> Sequence[Effect]:
         """As the contract's; with ears for friends only, and an acknowledgement for every header."""
-        if "starve" in self._deeds and isinstance(message, Acknowledgement) and sender not in self._friends:
+        if "starve" in self.deeds and isinstance(message, Acknowledgement) and sender not in self.friends:
             return ()
-        effects = list(self._filter(self._honest.on_message(sender, message, now)))
-        if "acknowledge-all" in self._deeds and isinstance(message, Envelope):
+        effects = list(self.filter(self.honest.on_message(sender, message, now)))
+        if "acknowledge-all" in self.deeds and isinstance(message, Envelope):
             effects.extend(self._acknowledge(message.header))
         return effects
 
     def on_timer(self, timer: Timer, now: Micros) -> Sequence[Effect]:
         """As the contract's."""
-        return self._filter(self._honest.on_timer(timer, now))
+        return self.filter(self.honest.on_timer(timer, now))
 
     # ------------------------------------------------------------ deeds
 
-    def _filter(self, effects: Sequence[Effect]) -> Sequence[Effect]:
+    def filter(self, effects: Sequence[Effect]) -> Sequence[Effect]:
+        """What becomes of the effects of one input."""
         done: list[Effect] = []
         for effect in effects:
-            done.extend(self._change(effect) if isinstance(effect, Send) else (effect,))
+            done.extend(self.change(effect) if isinstance(effect, Send) else (effect,))
         return done
 
-    def _change(self, send: Send) -> Iterator[Effect]:
+    def change(self, send: Send) -> Iterator[Effect]:
+        """What becomes of one `Send`."""
         message = send.message
         if isinstance(message, Envelope) and self._is_own(message):
             yield from self._two_faced(send, message)
         elif isinstance(message, BodyChunk):
             yield from self._some_bodies(send, message)
-        elif isinstance(message, StateAnnouncement) and "hide" in self._deeds:
+        elif isinstance(message, StateAnnouncement) and "hide" in self.deeds:
             yield Send(send.to, self._hidden(message))
         else:
             yield send
 
     def _is_own(self, envelope: Envelope) -> bool:
-        ours = [each.leader for each in envelope.signatures] == [self._site.me]
-        return ours and envelope.header.kind is Kind.ORDERED and bool(self._deeds & {"equivocate", "false-root"})
+        ours = [each.leader for each in envelope.signatures] == [self.site.me]
+        return ours and envelope.header.kind is Kind.ORDERED and bool(self.deeds & {"equivocate", "false-root"})
 
     def _two_faced(self, send: Send, envelope: Envelope) -> Iterator[Effect]:
         block_hash = header_hash(envelope.header)
         twin = self._twins.get(block_hash)
         if twin is None:
-            twin = self._lie(envelope) if "false-root" in self._deeds else self._fork(envelope)
+            twin = self._lie(envelope) if "false-root" in self.deeds else self._fork(envelope)
             if twin is None:
                 yield send
                 return
             if len(self._twins) >= KEPT:
                 self._twins.clear()
             self._twins[block_hash] = twin
-        friends = tuple(peer for peer in send.to if peer in self._friends)
-        strangers = tuple(peer for peer in send.to if peer not in self._friends)
-        link = self._honest.finality.term.tree.get(header_hash(twin.header))
+        friends = tuple(peer for peer in send.to if peer in self.friends)
+        strangers = tuple(peer for peer in send.to if peer not in self.friends)
+        link = self.honest.finality.term.tree.get(header_hash(twin.header))
         if friends:
             yield Send(friends, envelope)
         if strangers:
@@ -127,47 +130,50 @@ class Traitor:
 
     def _lie(self, envelope: Envelope) -> Envelope:
         """The same header with another state root."""
-        header = replace(envelope.header, state_root=Hash(self._random.randbytes(32)))
-        return Envelope(header, (self._site.sign_header(header),), None, envelope.proof)
+        header = replace(envelope.header, state_root=Hash(self.random.randbytes(32)))
+        return Envelope(header, (self.site.sign_header(header),), None, envelope.proof)
 
     def _fork(self, envelope: Envelope) -> Envelope | None:
         """Another valid block of the same height, on the twin of the parent if there is one."""
-        term = self._honest.finality.term
+        term = self.honest.finality.term
         link = term.tree.get(header_hash(envelope.header))
         if link is None or link.body is None or link.parent is None:
             return None
         parent = self._twin_of(link.parent)
-        items = tuple(item for item in link.body.items if tag_at(item) != _CERTIFICATE_TAG)
-        certificate = term.tree.vouchers.get(parent.hash)
-        if certificate is not None and parent.parent is not None:
-            items = (encode(certificate), *items)
+        certificate = term.tree.vouchers.get(parent.hash) if parent.parent is not None else None
+        others = tuple(item for item in link.body.items if tag_at(item) != _CERTIFICATE_TAG)
+        items = self.arrange(others, () if certificate is None else (encode(certificate),))
         time_us = Micros(max(envelope.header.time_us, parent.header.time_us) + 1)
         derived = term.validity.order(parent, time_us, items)
         if derived is None:
             return None
-        twin = Envelope(derived.header, (self._site.sign_header(derived.header),), None, envelope.proof)
+        twin = Envelope(derived.header, (self.site.sign_header(derived.header),), None, envelope.proof)
         made = term.tree.add(derived.header, header_hash(derived.header))
         made.body, made.draft = Body(items), derived
-        if term.validity.is_supermajority([self._site.me]):
+        if term.validity.is_supermajority([self.site.me]):
             made.envelope, made.is_signed = twin, True
             term.settle(made)
         return twin
 
+    def arrange(self, items: tuple[bytes, ...], certificates: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """The items of a body without certificates, with these."""
+        return (*certificates, *items)
+
     def _twin_of(self, link: Link) -> Link:
         twin = self._twins.get(link.hash)
-        found = None if twin is None else self._honest.finality.term.tree.get(header_hash(twin.header))
+        found = None if twin is None else self.honest.finality.term.tree.get(header_hash(twin.header))
         return found if found is not None and found.verdict is Verdict.VALID else link
 
     def _some_bodies(self, send: Send, chunk: BodyChunk) -> Iterator[Effect]:
         to = send.to
-        if "withhold" in self._deeds or chunk.header_hash in self._twins:
-            to = tuple(peer for peer in to if peer in self._friends)
+        if "withhold" in self.deeds or chunk.header_hash in self._twins:
+            to = tuple(peer for peer in to if peer in self.friends)
         if to:
             yield Send(to, chunk)
 
     def _acknowledge(self, header: Header) -> Iterator[Effect]:
         """Whatever it is, in whatever view."""
-        term = self._honest.finality.term
+        term = self.honest.finality.term
         block_hash = header_hash(header)
         if header.epoch != term.epoch.number or not term.voter.is_elector or block_hash in self._acknowledged:
             return
@@ -176,10 +182,10 @@ class Traitor:
         self._acknowledged[block_hash] = None
         link = Link(header, block_hash)
         to = tuple(dict.fromkeys((*term.targets(link), *term.epoch.leaders())))
-        yield Send(tuple(peer for peer in to if peer != self._site.me), term.voter.sign(link))
+        yield Send(tuple(peer for peer in to if peer != self.site.me), term.voter.sign(link))
 
     def _hidden(self, announced: StateAnnouncement) -> StateAnnouncement:
         """A state that knows of nothing but the boundary."""
-        high = self._honest.finality.term.epoch.base_rank
-        state = self._site.sign(replace(announced.state, high=high, signature=UNSIGNED))
+        high = self.honest.finality.term.epoch.base_rank
+        state = self.site.sign(replace(announced.state, high=high, signature=UNSIGNED))
         return StateAnnouncement(state, None, announced.claims)
