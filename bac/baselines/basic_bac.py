@@ -54,7 +54,7 @@ from bac.wire.votes import Acknowledgement, Certificate
 
 PACE_TIMER: Final = "pace"
 HAND_TIMER: Final = "hand"
-"""Rings as soon as what has come in at the same time is here: transactions are handed on and proposed together."""
+"""Rings at once, and T_min later at the earliest: what comes in meanwhile is handed on and proposed together."""
 EVIDENCE_MAX: Final = 16
 _TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 _VOTES: Final = (Acknowledgement, Envelope)
@@ -92,6 +92,7 @@ class BasicBac:
         self.mempool = Mempool(self._params)
         self._forwarding = Forwarding()
         self._is_handing = False
+        self._handed_us = Micros(0)
         self._evidence: dict[bytes, None] = {}
         self._epoch = -1
         self.finality = Finality(self._site, ground.epoch)
@@ -119,11 +120,12 @@ class BasicBac:
         return self._soon(now)
 
     def _soon(self, now: Micros) -> list[Effect]:
-        """Acts upon new transactions once, after all that have come in by now."""
+        """Acts upon new transactions once, after all that have come in by now, and once in T_min."""
         if self._is_handing:
             return []
         self._is_handing = True
-        return [SetTimer(HAND_TIMER, now)]
+        self._handed_us = Micros(max(now, self._handed_us + self._params.event_min_us))
+        return [SetTimer(HAND_TIMER, self._handed_us)]
 
     def on_message(self, sender: NodeId, message: Message, now: Micros) -> Sequence[Effect]:
         """As the contract's."""
@@ -352,7 +354,9 @@ class BasicBac:
         assert body is not None, "who publishes holds the body"
         envelope = proposal.envelope(self._boundary_proof(proposal.link))
         self.finality.place(envelope, body)
-        term.push(self._site.others, envelope, body)
+        signed = [each for each in self._site.others if each in proposal.signatures]
+        self._site.out.send(tuple(signed), envelope)  # who signed has the body
+        term.push(tuple(each for each in self._site.others if each not in signed), envelope, body)
         self._progress_us = term.now
 
     def _boundary_proof(self, link: Link) -> ConfirmationProof | None:
