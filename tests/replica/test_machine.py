@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from random import Random
 
@@ -262,3 +264,27 @@ def test_execution_is_shared_by_the_hash_of_the_parent() -> None:
     shared.execute(yard.post, place, (yard.record(),))
     shared.execute(yard.post, yard.place(), (yard.record([0]),))
     assert len({*asked}) == 3
+
+
+RUN = """
+from random import Random
+from tests.replica.test_docket import live_at_random
+from tests.replica.yard import Yard
+yard, chance = Yard((6000, 5000, 4000, 3000, 2000, 0, 0)), Random(8)
+for _ in range(4):
+    live_at_random(yard, chance)
+print(yard.tip.hash.hex(), yard.post.ledger.root.hex())
+"""
+
+
+def test_the_same_chain_under_any_hash_seed() -> None:
+    """RP-1: no order of a set enters into what nodes must agree on."""
+    chains = {
+        subprocess.run(
+            [sys.executable, "-c", RUN], env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "77")
+    }  # fmt: skip
+    assert len(chains) == 1
+    assert len(chains.pop().split()) == 2
