@@ -10,6 +10,8 @@ Departures from the library's own ways, each for a reason that was measured with
 - The resource manager never gets back what a broken off handshake held; the caps above do its work.
 - A failed dial bans a peer for a minute: each dial forgets the ban, and addresses of earlier lives.
 - A connected dial waits a quarter of a second for nothing, and every read answers with a window update.
+- Each write takes five locks and each read four, all for one task alone, and a lock of trio passes the turn on; each
+  message is read from the socket in two pieces. Here a stream has one reader and one writer; a socket is read ahead.
 - A cancelled write may leave half a frame: who times out must `drop` the peer.
 - The library dials every peer that it knows until half of all connections are used; here the node decides.
 - Identification of peers is left out: the handshake above does it, with credentials.
@@ -20,11 +22,13 @@ It touches private names of that version; the tests of this file fail if another
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
 import libp2p
+import libp2p.io.trio
 import libp2p.network.swarm
 import libp2p.stream_muxer.yamux.yamux
 import trio
@@ -32,6 +36,7 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair as LibraryKeyPair
 from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
 from libp2p.custom_types import TProtocol
+from libp2p.io.exceptions import ConnectionClosedError
 from libp2p.network.config import ConnectionConfig
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.peer.id import ID
@@ -39,7 +44,7 @@ from libp2p.peer.peerinfo import PeerInfo
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as Noise
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
-from libp2p.stream_muxer.yamux.yamux import Yamux, YamuxStream
+from libp2p.stream_muxer.yamux.yamux import TYPE_DATA, YAMUX_HEADER_FORMAT, Yamux, YamuxStream
 from multiaddr import Multiaddr  # type: ignore[import-untyped]  # the library has no types
 
 from bac.node.transport import Accept, Broken, Stream
@@ -49,6 +54,10 @@ LOOPBACK: Final = "/ip4/127.0.0.1/tcp/0"
 UNFINISHED_MAX: Final = 128
 UPGRADE_SECONDS: Final = 5.0
 READ_BYTES: Final = 65_536
+WRITE_BYTES: Final = 65_000
+"""Of one frame of the multiplexer, so that it fits one message of noise."""
+WINDOW_SECONDS: Final = 0.01
+"""Between two looks whether the peer has read."""
 _WINDOW: Final = 4 << 20
 _ED25519_PREFIX: Final = b"\x08\x01\x12\x20"  # protobuf of a public key: type 1, 32 bytes
 
@@ -72,11 +81,38 @@ async def _write_frame(self: Any, data: bytes) -> None:
         await self.secured_conn.write(data)
 
 
+async def _read_ahead(self: Any, n: int | None = None) -> bytes:
+    """What the socket has, in one piece, without a lock: one task reads."""
+    ahead: bytearray = self.__dict__.setdefault("_ahead", bytearray())
+    if not ahead and n != 0:
+        try:
+            ahead += await self.stream.receive_some(READ_BYTES)
+        except trio.BrokenResourceError as error:
+            raise ConnectionClosedError(f"the peer has reset the connection: {error}", transport="tcp") from error
+        except trio.ClosedResourceError:
+            return b""
+    data = bytes(ahead[:n])
+    del ahead[:n]
+    return data
+
+
+async def _send(self: Any, data: bytes) -> None:
+    """Without a lock: above, `_write_frame` has one."""
+    try:
+        await self.stream.send_all(data)
+    except trio.BrokenResourceError as error:
+        raise ConnectionClosedError(f"the peer has reset the connection: {error}", transport="tcp") from error
+    except trio.ClosedResourceError:
+        return
+
+
 def _patch() -> None:
     swarm: Any = libp2p.network.swarm
     swarm._HAPPY_EYEBALLS_DELAY = 0.0
     stream: Any = YamuxStream
     stream._auto_tune_and_send_window_update = _update_window
+    socket: Any = libp2p.io.trio.TrioTCPStream
+    socket.read, socket.write = _read_ahead, _send
     muxer: Any = Yamux
     muxer._write_frame = _write_frame
     logging.getLogger("libp2p").setLevel(logging.CRITICAL)
@@ -98,28 +134,53 @@ def _key_of(peer: ID) -> bytes:
 
 
 class Libp2pStream:
-    """One stream; satisfies `bac.node.transport.Stream`."""
+    """One stream; satisfies `bac.node.transport.Stream`. One task reads, and one writes."""
 
     def __init__(self, inner: Any, key: bytes) -> None:
         self._inner = inner
+        self._stream: Any = inner.muxed_stream
         self.key = key
 
     async def read(self) -> bytes:
         """As the interface's."""
         try:
-            data: bytes = await self._inner.read(READ_BYTES)
+            return await self._receive()
         except Exception as error:
             raise Broken("the stream ended") from error
-        if not data:
-            raise Broken("the stream ended")
+
+    async def _receive(self) -> bytes:
+        stream, number = self._stream, self._stream.stream_id
+        while not (buffer := stream.conn.stream_buffers[number]):
+            if stream.recv_closed or stream.reset_received or stream.conn.event_shutting_down.is_set():
+                raise Broken("nothing more will come")
+            await stream.conn.stream_events[number].wait()
+            stream.conn.stream_events[number] = trio.Event()
+        data = bytes(buffer[:READ_BYTES])
+        del buffer[:READ_BYTES]
+        await _update_window(stream, bytes_read=len(data))
         return data
 
     async def write(self, data: bytes) -> None:
         """As the interface's."""
         try:
-            await self._inner.write(data)
+            for start in range(0, len(data), WRITE_BYTES):
+                await self._send(data[start : start + WRITE_BYTES])
         except Exception as error:
             raise Broken("the stream cannot be written to") from error
+
+    async def _send(self, data: bytes) -> None:
+        stream = self._stream
+        while data:
+            if stream.send_closed or stream.closed:
+                raise Broken("the stream is closed")
+            piece = data[: stream.send_window]
+            if not piece:
+                await trio.sleep(WINDOW_SECONDS)
+                continue
+            stream.send_window -= len(piece)
+            header = struct.pack(YAMUX_HEADER_FORMAT, 0, TYPE_DATA, 0, stream.stream_id, len(piece))
+            await stream.conn._write_frame(header + piece)
+            data = data[len(piece) :]
 
     async def reset(self) -> None:
         """As the interface's."""
