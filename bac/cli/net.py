@@ -18,6 +18,7 @@ from bac.cli.screen import Look, NodeLine
 from bac.cli.times import SECOND, now, parse_duration
 from bac.node import processes
 from bac.node.authority import DAY, Authority
+from bac.node.engine import NAMED
 from bac.node.keyfile import RANDOM
 from bac.node.network import FILE, Network, new_passphrase
 from bac.node.network import init as make
@@ -33,7 +34,8 @@ Timeout = Annotated[str, typer.Option("--timeout", help="How long to wait: 30s."
 Nodes = Annotated[int, typer.Option("--nodes", min=1, help="How many nodes.")]
 Spares = Annotated[int, typer.Option("--spares", min=0, help="More members that `bac node add` can start later.")]
 Preset = Annotated[str, typer.Option("--preset", help=f"Parameters: {' or '.join(PRESETS)}.")]
-Engine = Annotated[str, typer.Option("--engine", help="Protocol.")]
+DEFAULT_ENGINE: Final = "basic-bac"
+Engine = Annotated[str, typer.Option("--engine", help=f"Protocol: {' or '.join(NAMED)}.")]
 Ca = Annotated[Path | None, typer.Option("--ca", help="Its authority (`bac ca init`); default a new one in DIR/ca.")]
 Directory = Annotated[Path, typer.Argument(envvar="BAC_NET", help="Directory of the network.")]
 
@@ -76,7 +78,7 @@ def init_(
     nodes: Nodes = 4,
     spares: Spares = 0,
     preset: Preset = "default",
-    engine: Engine = "basic-bac",
+    engine: Engine = DEFAULT_ENGINE,
     ca: Ca = None,
     passphrase_file: PassphraseFile = None,
     output: Output = Format.TABLE,
@@ -113,14 +115,15 @@ def up(
     directory: Directory = HERE,
     nodes: Nodes = 4,
     preset: Preset = "default",
+    engine: Engine = DEFAULT_ENGINE,
     timeout: Timeout = READY,
     is_staying: Annotated[bool, typer.Option("--stay", help="Stay, and stop the network on Ctrl-C.")] = False,
     output: Output = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """Start the network, made with --nodes if it is not there, and wait until it is ready."""
+    """Start the network, made with --nodes, --preset and --engine if it is not there, and wait until it is ready."""
     if not (directory / FILE).exists():
-        _make(directory, nodes, 0, preset, "basic-bac", None)
+        _make(directory, nodes, 0, preset, engine, None)
         say(f"made a network of {nodes} nodes in {directory}")
     network = open_network(directory)
     before = _running(network)

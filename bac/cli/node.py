@@ -14,11 +14,14 @@ from bac.cli.errors import CommandFailed
 from bac.cli.looks import look_at
 from bac.cli.noun import noun
 from bac.cli.output import Answer, AsJson, Format, Output, Row
+from bac.cli.passphrase import PassphraseFile, passphrase
 from bac.cli.place import HERE, Net, home_of, open_network
 from bac.cli.screen import NodeLine
 from bac.cli.times import SECOND, now, parse_duration, show_time
 from bac.node import processes
+from bac.node.authority import Authority
 from bac.node.network import Home, Network
+from bac.node.newcomer import leave
 from bac.types import Micros
 
 app = noun("The nodes of a network, one by one.")
@@ -72,9 +75,22 @@ def kill(names: Names, net: Net = HERE, output: Output = Format.TABLE, as_json: 
 
 
 @app.command()
-def stop(names: Names, net: Net = HERE, output: Output = Format.TABLE, as_json: AsJson = False) -> None:
+def stop(
+    names: Names,
+    net: Net = HERE,
+    is_leaving: Annotated[
+        bool, typer.Option("--leave", help="End their membership first: from the next epoch on nobody counts on them.")
+    ] = False,
+    timeout: Timeout = "30s",
+    output: Output = Format.TABLE,
+    as_json: AsJson = False,
+) -> None:
     """Stop nodes cleanly."""
     network, homes = _chosen(net, names)
+    for home in homes if is_leaving else ():
+        code = leave(network, home, now(), parse_duration(timeout) / SECOND)
+        if code:
+            raise CommandFailed(code, f"{home.name} cannot leave", next_="it still runs")
     processes.stop(network, [home.name for home in homes])
     STOP.show(_lines(network, homes), output, as_json)
 
@@ -115,15 +131,33 @@ def add(
     net: Net = HERE,
     via: Annotated[str | None, typer.Option("--via", help="Join through this node; default any that runs.")] = None,
     timeout: Timeout = "30s",
+    passphrase_file: PassphraseFile = None,
     output: Output = Format.TABLE,
     as_json: AsJson = False,
 ) -> None:
-    """Start the next spare member, which joins through a node that it knows."""
+    """Start one more node, which joins through one that it knows: the next spare member, else a new one.
+
+    A new one gets keys, a credential by the network's authority, and is admitted by the chain.
+    """
     network = open_network(net)
     through = None if via is None else home_of(network, via).name
-    home = network.homes[processes.add(network, via=through)]
+    if processes.next_spare(network) is not None:
+        home = network.homes[processes.add(network, via=through)]
+    else:
+        patience = parse_duration(timeout) / SECOND
+        home = processes.join(network, now(), _authority(network, passphrase_file), via=through, timeout=patience)
+        network = open_network(net)
     _until_they_answer(network, [home], timeout)
     ADD.show(_lines(network, [home]), output, as_json)
+
+
+def _authority(network: Network, passphrase_file: Path | None) -> Authority | None:
+    """The network's authority; one in its own directory has its passphrase."""
+    if network.ca is None:
+        return None
+    if passphrase_file is None and network.ca.resolve().parent == network.path.resolve():
+        passphrase_file = network.path / "passphrase"
+    return Authority.open(network.ca, passphrase(passphrase_file, str(network.ca / "ca.key")))
 
 
 def _until_they_answer(network: Network, homes: Sequence[Home], timeout: str) -> None:

@@ -30,7 +30,8 @@ from bac.genesis import (
 )  # fmt: skip
 from bac.intake import Intake
 from bac.ledger.receipts import Outcome
-from bac.node.ledger_node import Ground, machine_of, node_of
+from bac.ledger.state import State, genesis_state
+from bac.node.ledger_node import Ground, confirmed_state, machine_of, node_of
 from bac.node.ledger_questions import answer
 from bac.node.membership import Membership, read_membership
 from bac.params import PRESETS, Params
@@ -91,10 +92,12 @@ class LedgerMember:
         founders = {member.identity: bytes(member.identity) for member in shard.members}
         self._membership = Membership(founders, leaders=self._ground.epoch.leaders())
         self._epoch = -1
+        self._state = genesis_state(genesis, self.shard)
         self._intake = Intake(self.network, self.shard, genesis.authority, self.suite, founders.get)
 
     def membership(self, protocol: Protocol) -> Membership:
         """As the member's: by the state before the present epoch; the last one known while that is being fetched."""
+        self._read_state(protocol)
         term = node_of(protocol).finality.term
         boundary = term.tree.root.state
         if boundary is not None and self._epoch != term.epoch.number:
@@ -158,7 +161,12 @@ class LedgerMember:
         """As the member's: ``genesis``, and the questions of `bac.node.ledger_questions`."""
         if question == "genesis" and not arguments:
             return encode(self._genesis)
-        return answer(node_of(protocol), question, arguments)
+        return answer(node_of(protocol), self._read_state(protocol), question, arguments)
+
+    def _read_state(self, protocol: Protocol) -> State:
+        """The last confirmed state that was at hand."""
+        self._state = confirmed_state(node_of(protocol)) or self._state
+        return self._state
 
     def decides(self, block: bytes, transaction_id: bytes) -> bool:
         """As the member's."""

@@ -64,10 +64,10 @@ def machine_of(node: LedgerNode) -> ReceiptMachine:
     return cast(ReceiptMachine, node.finality.site.machine)
 
 
-def confirmed_state(node: LedgerNode) -> State:
-    """The ledger after the last confirmed block that was executed; of genesis while there is none at hand."""
+def confirmed_state(node: LedgerNode) -> State | None:
+    """The ledger after the last confirmed block that was executed; None while that state is being fetched."""
     post: Any = node.finality.term.committed.state
-    return machine_of(node).genesis().ledger if post is None else cast(Post, post).ledger
+    return None if post is None else cast(Post, post).ledger
 
 
 def graph_of(node: LedgerNode) -> EpochGraph | None:

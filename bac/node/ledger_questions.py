@@ -33,7 +33,7 @@ from bac.ledger.disclosure import prove
 from bac.ledger.membership import signing_key_at, standing_at
 from bac.ledger.records import TIP_KEY, Member, Reputation, pack
 from bac.ledger.state import State
-from bac.node.ledger_node import LedgerNode, confirmed_state, graph_of, machine_of
+from bac.node.ledger_node import LedgerNode, graph_of, machine_of
 from bac.proofs.merkle import prove_inclusion
 from bac.types import NodeId
 from bac.wire.codec import encode
@@ -43,8 +43,8 @@ BOUNDARIES_MAX: Final = 64
 """Boundary records in one answer."""
 
 
-def answer(node: LedgerNode, question: str, arguments: Mapping[str, Any]) -> Any:
-    """The answer, by the table above.
+def answer(node: LedgerNode, state: State, question: str, arguments: Mapping[str, Any]) -> Any:
+    """The answer, by the table above; `state` is the last confirmed one that is at hand.
 
     Raises:
         ValueError: no such question, or arguments that do not fit it.
@@ -53,18 +53,17 @@ def answer(node: LedgerNode, question: str, arguments: Mapping[str, Any]) -> Any
     if ask is None:
         raise ValueError(f"there is no question {question!r}")
     try:
-        return ask(node, **arguments)
+        return ask(node, state, **arguments)
     except TypeError as error:
         raise ValueError(f"arguments that do not fit the question {question!r}: {error}") from error
 
 
-def _head(node: LedgerNode) -> dict[str, Any]:
+def _head(node: LedgerNode, _: State) -> dict[str, Any]:
     height, block = node.finality.confirmed()
     return {"height": height, "hash": block, "epoch": node.finality.term.epoch.number}
 
 
-def _account(node: LedgerNode, owner: bytes) -> dict[str, Any] | None:
-    state = confirmed_state(node)
+def _account(node: LedgerNode, state: State, owner: bytes) -> dict[str, Any] | None:
     account = state.account(NodeId(owner))
     if account is None:
         return None
@@ -72,7 +71,7 @@ def _account(node: LedgerNode, owner: bytes) -> dict[str, Any] | None:
     return {"coins": account.balance, "nonce": account.nonce, "next_nonce": waiting}
 
 
-def _boundaries(node: LedgerNode, first: int) -> list[bytes]:
+def _boundaries(node: LedgerNode, _: State, first: int) -> list[bytes]:
     wanted = range(first, min(first + BOUNDARIES_MAX, node.finality.term.epoch.number))
     found = (load_record(node.finality.site.store, epoch) for epoch in wanted)
     return [encode(record) for record in found if record is not None]
@@ -81,13 +80,13 @@ def _boundaries(node: LedgerNode, first: int) -> list[bytes]:
 # ---------------------------------------------------------------- who leads, votes, is registered
 
 
-def _committee(node: LedgerNode) -> dict[str, Any]:
+def _committee(node: LedgerNode, _: State) -> dict[str, Any]:
     epoch = node.finality.term.epoch
     leaders = [{"identity": each.identity, "weight": each.weight} for each in epoch.committee]
     return {"epoch": epoch.number, "seed": epoch.seed, "leaders": leaders}
 
 
-def _electorate(node: LedgerNode) -> dict[str, Any]:
+def _electorate(node: LedgerNode, _: State) -> dict[str, Any]:
     epoch = node.finality.term.epoch
     members = [
         {"identity": each.identity, "units": each.units, "key": each.acknowledgement_key}
@@ -101,14 +100,12 @@ def _electorate(node: LedgerNode) -> dict[str, Any]:
     }
 
 
-def _standing(node: LedgerNode, identity: bytes) -> dict[str, Any] | None:
-    state = confirmed_state(node)
+def _standing(node: LedgerNode, state: State, identity: bytes) -> dict[str, Any] | None:
     member = state.member(NodeId(identity))
     return None if member is None else _describe(node, state, NodeId(identity), member)
 
 
-def _members(node: LedgerNode) -> list[dict[str, Any]]:
-    state = confirmed_state(node)
+def _members(node: LedgerNode, state: State) -> list[dict[str, Any]]:
     return [_describe(node, state, identity, member) for identity, member in state.members()]
 
 
@@ -149,7 +146,7 @@ def _path(node: LedgerNode) -> Iterator[Link]:
             yield link
 
 
-def _evidence(node: LedgerNode) -> list[dict[str, Any]]:
+def _evidence(node: LedgerNode, _: State) -> list[dict[str, Any]]:
     return [
         {"epoch": link.header.epoch, "height": link.header.height, "index": index, "item": item}
         for link in reversed([*_path(node)])
@@ -159,7 +156,7 @@ def _evidence(node: LedgerNode) -> list[dict[str, Any]]:
     ]
 
 
-def _graph(node: LedgerNode) -> dict[str, Any] | None:
+def _graph(node: LedgerNode, _: State) -> dict[str, Any] | None:
     graph = graph_of(node)
     if graph is None:
         return None
@@ -179,7 +176,7 @@ def _graph(node: LedgerNode) -> dict[str, Any] | None:
     return {"epoch": graph.epoch, "closed_round": graph.closed_round, "members": members, "events": events}
 
 
-def _receipt(node: LedgerNode, id: bytes) -> bytes | None:  # noqa: A002 (the word of the surface)
+def _receipt(node: LedgerNode, _: State, id: bytes) -> bytes | None:  # noqa: A002 (the word of the surface)
     term, rules = node.finality.term, node.finality.site.rules
     for link in _path(node):
         receipts = machine_of(node).receipts(link.header.state_root)

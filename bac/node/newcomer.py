@@ -13,14 +13,16 @@ Source: docs/spec/node.md NO-23, NO-24, NO-27.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from bac.client import Client
+from bac.client import Client, TimedOut
 from bac.crypto.ed25519 import Ed25519KeyPair
 from bac.crypto.keys import NodeSecrets
 from bac.genesis import NO_CREDENTIAL
+from bac.ledger.records import Standing
 from bac.node.authority import Authority, admit_order
 from bac.node.credential import Credential
 from bac.node.engine import Member
@@ -46,6 +48,7 @@ from election import vrf
 VALID_US: Final = 600_000_000
 """How long what is handed in here may take to be ordered."""
 FOREVER: Final = Micros(2**60)
+POLL_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,24 @@ def leave(network: Network, home: Home, now: Micros, timeout: float) -> str:
         TimedOut: the order is not decided yet; it may still be.
     """
     member = network.member(home)
+    deadline = time.monotonic() + timeout
     with Client(home.path) as client:
-        account = client.query("account", owner=home.identity)
-        nonce = 0 if account is None else account["nonce"]
-        (receipt,) = client.submit([sign(member, Leave(), nonce=nonce, now=now)])
-        return receipt.code or client.wait(receipt.id, timeout).code
+        handed, order = -1, b""
+        while (standing := client.query("standing", identity=home.identity)) is None or _is_staying(standing):
+            if time.monotonic() > deadline:
+                raise TimedOut("the departure is not decided yet; it may still happen")
+            decided = client.final(order) if order else None
+            if decided is not None and decided.code:
+                return decided.code
+            nonce = 0 if standing is None else client.query("account", owner=home.identity)["nonce"]
+            if nonce > handed and standing is not None:  # what it announces by itself may take a nonce meanwhile
+                (receipt,) = client.submit([sign(member, Leave(), nonce=nonce, now=now)])
+                if receipt.code:
+                    return receipt.code
+                handed, order = nonce, receipt.id
+            time.sleep(POLL_SECONDS)
+    return ""
+
+
+def _is_staying(standing: dict[str, Any]) -> bool:
+    return bool(standing["ordered_standing"] == Standing.PRESENT.name.lower())

@@ -162,11 +162,16 @@ def add(network: Network, *, via: str | None = None) -> str:
         ValueError: there is no spare member left.
         NotRunning: there is no node that it could join through.
     """
-    spare = next((name for name in network.spares if pid_of(network.home(name)) is None), None)
+    spare = next_spare(network)
     if spare is None:
         raise ValueError("there is no spare member")
     start(network, [spare], via=via or _running(network))
     return spare
+
+
+def next_spare(network: Network) -> str | None:
+    """The first member that does not run and was kept for later; None if there is none."""
+    return next((name for name in network.spares if pid_of(network.home(name)) is None), None)
 
 
 def join(network: Network, now: Micros, ca: Authority | None, *, via: str | None = None, timeout: float = 30.0) -> Home:

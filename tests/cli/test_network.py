@@ -140,11 +140,16 @@ def test_a_paused_node_is_passed_over_and_goes_on(town: Console) -> None:
     assert town.data("node", "start", "n02")[0]["state"] == "running"
 
 
-def test_a_spare_member_joins(town: Console) -> None:
+def test_a_spare_member_joins_and_then_a_new_one_that_leaves_again(town: Console) -> None:
     (row,) = town.data("node", "add", "--via", "n01")
     assert (row["name"], row["state"]) == ("n04", "running")
-    assert town("node", "add", "--json").status == 2, "there is no other"
-    assert town.data("status")["nodes"] == 5
+    (row,) = town.data("node", "add", "--timeout", "60s")
+    assert (row["name"], row["state"]) == ("n05", "running")
+    assert town.data("status")["nodes"] == 6
+    (row,) = town.data("node", "stop", "n05", "--leave", "--timeout", "60s")
+    assert row["state"] == "stopped"
+    ran = town("node", "stop", "n05", "--leave", "--json")
+    assert (ran.status, ran.error["code"]) == (5, "unreachable")
 
 
 def test_logs_are_read_as_rows(town: Console) -> None:
@@ -160,7 +165,7 @@ def test_top_shows_pages_without_a_terminal_and_leaves_the_network_running(town:
     assert ran.out.count("NODE  STATE") == 2
     assert ran.out.startswith("net  basic-bac  ")
     assert town.data("status")["running"] >= 4
-    assert len(town("top", "--json").data) == 5
+    assert len(town("top", "--json").data) == 6
 
 
 def test_top_at_a_terminal_ends_with_q_or_ctrl_c(town: Console, place: Path) -> None:

@@ -20,6 +20,8 @@ from bac.crypto.production import Production
 from bac.finality.site import Block
 from bac.genesis import load_genesis
 from bac.node import network, processes
+from bac.node.authority import DAY, Authority
+from bac.node.keyfile import RANDOM
 from bac.node.ledger_engine import BLOCK_BYTES_MAX, SHARD
 from bac.node.network import Network
 from bac.node.store import Owner, Store
@@ -120,13 +122,25 @@ class Town:
         processes.wait(self.net, PATIENCE, list(names))
 
 
+def now() -> Micros:
+    return Micros(time.time_ns() // 1000)
+
+
+def authority_of(path: Path) -> Authority:
+    """A new authority, for a network that will be made in the directory."""
+    return Authority.create(path / "ca", "bac", network.new_passphrase(path), now(), Micros(now() + 3650 * DAY), RANDOM)
+
+
 @contextmanager
-def town(path: Path, nodes: int, spares: int = 0, **settings: int | float) -> Iterator[Town]:
-    """A network of basic BAC, up and connected; no process of it is left afterwards."""
+def town(
+    path: Path, nodes: int, spares: int = 0, engine: str = "basic-bac", params: str = "default",
+    ca: Authority | None = None, **settings: int | float,
+) -> Iterator[Town]:  # fmt: skip
+    """A network, up and connected; no process of it is left afterwards."""
     key = Payer.of(0, Hash(bytes(32))).keys.public
     net = network.init(
-        path, nodes=nodes, spares=spares, now=Micros(time.time_ns() // 1000), options={"accounts": [key.hex()]},
-        settings=settings,
+        path, nodes=nodes, spares=spares, now=now(), options={"accounts": [key.hex()], "params": params},
+        settings=settings, engine=engine, ca=ca,
     )  # fmt: skip
     payer = Payer.of(0, net.member(net.home("n00")).network)
     processes.up(net)
@@ -134,8 +148,9 @@ def town(path: Path, nodes: int, spares: int = 0, **settings: int | float) -> It
         processes.wait(net, PATIENCE)
         yield Town(net, payer)
     finally:
-        processes.down(net)
-        assert all(processes.pid_of(home) is None for home in net.homes.values()), "no process is left"
+        everybody = network.load(path)  # those who came later, too
+        processes.down(everybody)
+        assert all(processes.pid_of(home) is None for home in everybody.homes.values()), "no process is left"
 
 
 def judge(net: Network, honest: Iterable[str]) -> None:
