@@ -131,6 +131,7 @@ def test_keys_are_those_of_the_deed() -> None:
     renewal = Renew(leader, fresh.public, vrf, Micros(FOREVER + 1), Hash(bytes(32)))
     yard.live_epoch(items=[yard.order(leader, renewal)])
     assert culprits(yard, old_fork) == (leader,)
+    assert culprits(yard, change(old_fork, epoch=1)) == ()  # the deed is of the epoch that the events name
     new_fork = fork_of(yard, leader)
     assert culprits(yard, new_fork) == ()
     yard.secrets[leader] = replace(yard.secrets[leader], signing=b"f" * 32)
@@ -166,6 +167,24 @@ def test_a_deed_is_proven_once_and_not_for_ever(age: int) -> None:
     later = yard.post.ledger.reputation(culprit)
     assert later is not None
     assert (later.units, later.probation) == (0, PARAMS.probation_epochs - 1)
+
+
+def test_the_age_of_a_deed_is_a_parameter() -> None:
+    """RP-28: with `evidence_epochs` = 1 the second epoch after the deed is too late."""
+    yard = Yard((5000,) * 6, replace(PARAMS, evidence_epochs=1))
+    fork = fork_of(yard, yard.epoch.committee[0].identity)
+    yard.live_epoch()
+    yard.live_epoch()
+    yard.block(fork)
+    assert yard.docket.convictions == ()
+
+
+def test_a_culprit_goes_even_where_the_present_electorate_stays() -> None:
+    """RP-23, RP-29: three remain, who could open no epoch as newcomers."""
+    yard = Yard((5000,) * 4)
+    culprit = yard.epoch.committee[0].identity
+    yard.live_epoch(items=[fork_of(yard, culprit)])
+    assert set(yard.epoch.electorate.places) == set(yard.ids) - {culprit}
 
 
 def test_several_proofs_of_one_epoch_are_one_deed() -> None:

@@ -52,6 +52,23 @@ def test_who_is_drawn_leads() -> None:
     assert sum(weight for _, weight in expected.members) > len(expected.members)
 
 
+def test_what_no_list_names_leads_not() -> None:
+    """RP-6, RP-22: a claim that is ordered but named by no list that counts is not in the claim set."""
+    yard = Yard((6000,) * 6, replace(PARAMS, candidate_weight=96, primary_weight=20, max_leaders=8))
+    claims, seed = yard.claims(), yard.seed_after
+    passed_over = yard.ids[0]
+    named = [claim for claim in claims if claim.identity != passed_over]
+    assert len(named) < len(claims)
+    yard.block(*claims, *(yard.list_claims(identity, named) for identity in yard.ids))
+    won = [yard.election.judge(claim, yard.machine.assessor) for claim in named]
+    while yard.epoch.number == 0:
+        yard.block()
+    units: dict[bytes, int] = {member.identity: member.units for member in yard.epoch.electorate.members}
+    expected = compute_committee([claim for claim in won if claim], units, seed, CommitteeParams(20, 96, 8))
+    assert tuple((leader.identity, leader.weight) for leader in yard.epoch.committee) == expected.members
+    assert passed_over not in {leader.identity for leader in yard.epoch.committee}
+
+
 def test_winners_who_vote_no_more_are_dropped() -> None:
     """RP-22: who left after claiming does not lead."""
     yard = Yard((5000,) * 6)

@@ -21,7 +21,7 @@ from bac.replica.machine import Post, ReplicaMachine
 from bac.types import Hash, Micros
 from bac.wire.block import RoundRecord
 from bac.wire.claims import SeedProof
-from bac.wire.codec import encode
+from bac.wire.codec import decode, encode
 from bac.wire.transactions import Transfer
 from tests.replica.yard import PARAMS, STEP, Yard
 
@@ -103,7 +103,7 @@ def useless(yard: Yard) -> list[bytes]:
         encode(change(acknowledgement, signature=bytes(64))),
         encode(change(acknowledgement, voter=voter)),
         encode(SeedProof(yard.epoch.number + 2, bytes(80))),
-        encode(SeedProof(yard.epoch.number + 1, bytes(80))),
+        encode(change(decode(SeedProof, yard.seed_proof()), epoch=yard.epoch.number + 1)),
         encode(yard.new_view(1)),
         yard.transact(yard.ids[0], Transfer(yard.ids[1], 5), fee=50_000)[:-1] + b"\0",
     ]

@@ -41,7 +41,7 @@ from bac.wire.transactions import (
     order_preimage,
     transaction_preimage,
 )
-from bac.wire.votes import Acknowledgement, Certificate, NewView, State, ballot_of, ballot_preimage
+from bac.wire.votes import Acknowledgement, Ballot, Certificate, NewView, State, ballot_of, ballot_preimage
 
 PARAMS = replace(MINIMAL, epoch_rounds=6, epoch_grace_rounds=4, seed_rounds=3, duties_per_epoch=3, endowment_epochs=32)
 FOREVER = Micros(2**60)
@@ -217,8 +217,11 @@ class Yard:
 
     def acknowledge(self, link: Link, identity: NodeId, epoch: int | None = None) -> Acknowledgement:
         """By the key of the link's epoch, or of another one."""
-        ballot = ballot_of(link.header)
-        seed = next_seed(self.secrets[identity].acknowledgement, link.header.epoch if epoch is None else epoch)
+        return self.vote(ballot_of(link.header), identity, epoch)
+
+    def vote(self, ballot: Ballot, identity: NodeId, epoch: int | None = None) -> Acknowledgement:
+        """By the key of the ballot's epoch, or of another one."""
+        seed = next_seed(self.secrets[identity].acknowledgement, ballot.epoch if epoch is None else epoch)
         message = ballot_preimage(ballot, self.network, SHARD)
         return Acknowledgement(ballot, identity, self.suite.quorum.sign(seed, message))
 
