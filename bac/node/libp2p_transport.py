@@ -3,7 +3,7 @@
 Departures from the library's own ways, each for a reason that was measured with version 0.8.1:
 
 - Only noise is offered; the default host also accepts plaintext.
-- A handler that raises takes the host down, so `_serve` contains everything.
+- A handler that raises takes the host down, so `_serve` contains what a peer can cause, and nothing else.
 - An inbound connection keeps one of a few hundred slots for the life of the process, and connections that never finish
   their handshake take all of them. `_handle_inbound` bounds the unfinished instead, gives up the oldest for a new one,
   and frees what ended: a newcomer gets in past a thousand idle connections.
@@ -279,12 +279,12 @@ def _briefly() -> trio.CancelScope:
 
 
 async def _serve(inner: Any, accept: Accept) -> None:
-    """Whatever happens here ends this stream and nothing else."""
+    """What a peer can cause, and a strange key is, ends this stream alone; anything else is ours, and ends the host."""
     try:
         stream = Libp2pStream(inner, _key_of(inner.muxed_conn.peer_id))
         await accept(stream)
-    except Exception:
-        logging.getLogger("bac.node").exception("a stream's handler failed")
+    except Broken:
+        return
     finally:
         with _briefly(), suppress(Exception):
             await inner.reset()

@@ -264,7 +264,7 @@ class Peers:
                     return
                 if kind == Kind.REFUSED:
                     self.tally["refused by a peer"] += 1
-                    raise NotAdmitted(decode(Refusal, content).code)
+                    raise NotAdmitted(_refusal_in(content))
                 raise Misframed(f"a frame of kind {kind} before the welcome")
 
     async def _listen_back(self, stream: Stream, reader: Reader, heard: list[float]) -> None:
@@ -433,6 +433,14 @@ class Peers:
         peer.end_streams()
         if self._nursery is not None:
             self._nursery.start_soon(partial(self._transport.drop, peer.introduction.transport_key))
+
+
+def _refusal_in(content: bytes) -> str:
+    """The code in a refusal. Raises Misframed."""
+    try:
+        return decode(Refusal, content).code
+    except Rejected as refusal:
+        raise Misframed(str(refusal)) from refusal
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]:

@@ -37,7 +37,7 @@ class Stream(Protocol):
 
 
 Accept: TypeAlias = Callable[[Stream], Awaitable[None]]
-"""Serves an inbound stream; the stream ends when it returns. Whatever it raises ends this stream only."""
+"""Serves an inbound stream; the stream ends when it returns or raises Broken. Anything else ends the listener."""
 
 
 class Transport(Protocol):

@@ -47,7 +47,7 @@ class MemoryTransport:
     def __init__(self, ether: Ether, key: bytes) -> None:
         self.key = key
         self.address = f"memory/{key.hex()[:8]}"
-        self._ether = ether
+        self.ether = ether
         self._accept: Accept | None = None
         self._nursery: trio.Nursery | None = None
         self._open: list[tuple[bytes, MemoryStream]] = []
@@ -56,14 +56,14 @@ class MemoryTransport:
     async def listen(self, accept: Accept) -> AsyncIterator[None]:
         async with trio.open_nursery() as self._nursery:
             self._accept = accept
-            self._ether.transports[self.address] = self
+            self.ether.transports[self.address] = self
             yield
-            del self._ether.transports[self.address]
+            del self.ether.transports[self.address]
             self._nursery.cancel_scope.cancel()
 
     async def open(self, key: bytes, address: str) -> Stream:
         await trio.lowlevel.checkpoint()
-        there = self._ether.transports.get(address)
+        there = self.ether.transports.get(address)
         if there is None or there.key != key:
             raise Broken(f"cannot reach {address}")
         assert there._nursery is not None

@@ -23,6 +23,8 @@ def run(test: Callable[[Transport, Libp2pTransport], Awaitable[None]]) -> None:
             data = await stream.read()
             if data == b"raise":
                 raise RuntimeError("a handler that fails")
+            if data == b"break":
+                raise Broken("as if by the peer")
             await stream.write(data)
 
     async def main() -> None:
@@ -68,17 +70,30 @@ def test_another_key_and_a_dead_address_are_broken_and_can_be_tried_again() -> N
     run(test)
 
 
-def test_a_handler_that_fails_ends_its_stream_alone() -> None:
+def test_a_broken_stream_ends_alone() -> None:
     """NO-9."""
 
     async def test(here: Transport, there: Libp2pTransport) -> None:
         stream, other = [await here.open(there.key, there.address) for _ in range(2)]
-        await stream.write(b"raise")
+        await stream.write(b"break")
         with pytest.raises(Broken):
             await stream.read()
         assert await ask(other, b"alive") == b"alive"
 
     run(test)
+
+
+def test_our_own_broken_invariant_ends_the_listener() -> None:
+    """NO-9: what no peer can cause is not contained."""
+
+    async def test(here: Transport, there: Libp2pTransport) -> None:
+        await (await here.open(there.key, there.address)).write(b"raise")
+        await trio.sleep_forever()
+
+    with pytest.raises(BaseExceptionGroup) as raised:
+        run(test)
+    assert raised.value.subgroup(RuntimeError) is not None
+    gc.collect()
 
 
 def test_a_dropped_peer_is_gone_and_comes_back() -> None:

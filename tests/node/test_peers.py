@@ -22,7 +22,7 @@ from bac.node.logs import Log
 from bac.node.membership import Membership
 from bac.node.peers import Peers
 from bac.node.settings import Settings
-from bac.node.transport import Broken
+from bac.node.transport import Broken, Stream
 from bac.types import Hash, Micros, NodeId
 from bac.wire.codec import PROTOCOL_VERSION, decode, encode
 from bac.wire.sync import Hello
@@ -213,7 +213,7 @@ def test_who_restarts_elsewhere_is_found_and_news_spread() -> None:
 
 async def speak(node: Node, *said: bytes) -> list[tuple[int, bytes]]:
     """What a node answers on a fresh stream from key 3, and that it ends it."""
-    transport = MemoryTransport(node.transport._ether, b"\x03" * 32)
+    transport = MemoryTransport(node.transport.ether, b"\x03" * 32)
     stream = await transport.open(node.transport.key, node.transport.address)
     answers: list[tuple[int, bytes]] = []
     reader = Reader(1 << 20)
@@ -279,6 +279,29 @@ def test_who_says_nothing_or_something_else_first_is_dropped() -> None:
             assert node.peers.tally["stranger dropped"] == 3
             kinds = [kind for kind, _ in await speak(node, frame(Kind.HELLO, encode(introduction(3))), b"\0" * 9)]
             assert kinds == [Kind.WELCOME], "welcome, and then nonsense: the stream ends"
+
+    run(main)
+
+
+@pytest.mark.parametrize("answer", [frame(kind, b"nonsense") for kind in (Kind.REFUSED, Kind.WELCOME, Kind.MESSAGE)])
+def test_who_answers_nonsense_is_dialled_again_and_hurts_nobody(answer: bytes) -> None:
+    """NO-9, NO-15: a welcome or a refusal that nobody understands."""
+
+    async def main() -> None:
+        async with nodes(1) as (node,):
+            there = MemoryTransport(node.transport.ether, bytes([3]) * 32)
+
+            async def garble(stream: Stream) -> None:
+                await stream.read()
+                await stream.write(answer)
+                await trio.sleep_forever()
+
+            async with there.listen(garble):
+                peer = node.peers.learn(encode(introduction(3)))
+                await trio.sleep(5)
+                assert peer is not None
+                assert peer.tally["dial failed"] > 1
+                assert not peer.is_connected
 
     run(main)
 
