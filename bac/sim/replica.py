@@ -18,24 +18,39 @@ from bac.finality.epochs import Epoch, Successors, qualifies, seat
 from bac.finality.evidence import Court
 from bac.finality.site import Block
 from bac.finality.validity import Validity, apply
+from bac.genesis import NO_CREDENTIAL
 from bac.params import MINIMAL, SECOND, Params
 from bac.proofs.electorate import Electorate
-from bac.protocol import Protocol
+from bac.protocol import Construction, Persist, Protocol, Store
 from bac.replica.ground import Ground, lay
 from bac.replica.machine import Post, ReplicaMachine
 from bac.replica.replica import Replica
 from bac.sim import seeds
+from bac.sim.attacks_ledger import draw_deeds
+from bac.sim.attacks_replica import DEEDS, Conspirator, Saboteur
 from bac.sim.elections import Ballots
+from bac.sim.faults import Crash
+from bac.sim.journeys import Journeys, Traveller, draw_journeys
 from bac.sim.ledger_oracle import SHARD, LedgerOracle
-from bac.sim.ledger_trial import LedgerTrial
+from bac.sim.ledger_trial import FEE, FOREVER, LedgerTrial
 from bac.sim.memo import Memo
-from bac.sim.world import World
+from bac.sim.world import World, draw
 from bac.types import NodeId
 from bac.wire.block import Leader
+from bac.wire.codec import encode
 from bac.wire.event import event_id
 from bac.wire.header import header_hash
 from bac.wire.sync import EventBatch
-from bac.wire.transactions import VerifiedTransaction
+from bac.wire.transactions import (
+    Admit,
+    AuthorityOrder,
+    Kind,
+    Leave,
+    Order,
+    Renew,
+    VerifiedTransaction,
+    order_preimage,
+)
 from election.seed import Role, sortition_input
 
 if TYPE_CHECKING:
@@ -55,6 +70,24 @@ PARAMS: Final = replace(
     view_timeout_max_us=48 * SECOND,
 )
 """Short epochs and views: what costs T0 costs three seconds."""
+
+
+PATIENCE_US: Final = 400 * SECOND
+"""A recovery view lasts up to 48 s here, and several in a row may have dishonest proposers."""
+
+
+def draw_world(seed: int) -> World:
+    """The world of a seed, with patience. Units follow duties here, so the dishonest must be few by number, too."""
+    world = draw(seed)
+    nodes = len(world.units)
+    dishonest = [node for node in range(nodes) if node not in world.honest]
+    kept = dishonest[: (nodes - 1) // 3]
+    faults = tuple(
+        replace(fault, with_disk=fault.with_disk or fault.node not in kept) if isinstance(fault, Crash) else fault
+        for fault in world.faults
+    )
+    attacks = tuple(each for each in world.attacks if each[0] in kept)
+    return replace(world, attacks=attacks, faults=faults, patience_us=PATIENCE_US)
 
 
 class RiggedStandIn(StandIn):
@@ -202,7 +235,16 @@ class ReplicaTrial(LedgerTrial):
 
     def make_deeds(self, world: World) -> Mapping[int, frozenset[str]]:
         """As the base's."""
-        return {}
+        return draw_deeds(world, DEEDS)
+
+    def make_journeys(self, world: World) -> Journeys:
+        """Who comes and goes."""
+        return draw_journeys(world)
+
+    def make_members(self, world: World) -> tuple[int, ...]:
+        """As the base's: all but the newcomers."""
+        self._journeys = self.make_journeys(world)
+        return tuple(node for node in range(len(world.units)) if node not in self._journeys.newcomers)
 
     def make_accounts(self, world: World) -> list[Any]:
         """Clients have accounts of their own: a member's nonces are its own business."""
@@ -228,9 +270,43 @@ class ReplicaTrial(LedgerTrial):
         """The nodes that owe nothing."""
         return tuple(node for node in range(len(world.units)) if node not in world.honest)
 
+    def construct(self, index: int, random: Random, records: tuple[Persist, ...], store: Store) -> Replica:
+        """As the base's: a saboteur, a traveller, or just a node."""
+        construction = Construction(
+            self.genesis_block, self.params, self._secrets[index], random, records, store, self._metered
+        )
+        if index in self._deeds:
+            saboteur = Saboteur(construction, self.ground)
+            saboteur.deeds, saboteur.chance = self._deeds[index], seeds.branch(random)
+            saboteur.gang = frozenset(self.ids[node] for node in self.dishonest(self.world))
+            return saboteur
+        if index in self._journeys.departures:
+            traveller = Traveller(construction, self.ground)
+            traveller.departs_us, is_for_good = self._journeys.departures[index]
+            if is_for_good:
+                traveller.leave = lambda nonce: self.sign_transaction(self._pairs[index], nonce, FEE, Leave())
+            return traveller
+        return self.NODE(construction, self.ground)
+
     def corrupt(self, honest: Any, deeds: frozenset[str], random: Random) -> Protocol:
         """As the base's."""
-        raise NotImplementedError
+        return Conspirator(honest, deeds, random)
+
+    def transaction(self, ordinal: int, node: int, random: Random) -> VerifiedTransaction:
+        """As the base's; or an order of the authority's, which somebody has to bring in."""
+        payment = super().transaction(ordinal, node, random)
+        if ordinal not in self._journeys.orders:
+            return payment
+        content = payment.transaction
+        order = encode(self._order(self._journeys.orders[ordinal]))
+        operation = Order(order, self._authority.sign(order_preimage(self.network, SHARD, order)))
+        return self.sign_transaction(self._accounts[node], content.nonce, content.fee, operation)
+
+    def _order(self, node: int) -> AuthorityOrder:
+        identity, (vrf,) = self.ids[node], self._vrf_keys((node,))
+        if node in self._journeys.newcomers:
+            return Admit(identity, Kind.VEHICLE, vrf, FOREVER, NO_CREDENTIAL)
+        return Renew(identity, identity, vrf, FOREVER, NO_CREDENTIAL)
 
     def tally(self) -> Mapping[str, int]:
         """As the base's; and what became of the epochs."""
