@@ -1,0 +1,228 @@
+"""The course of the demo: who starts, arrives, leaves, is killed and comes back, and when; and that all ends.
+
+Everything happens at stated shares of the window; what depends on the network (who leads when one is killed, when a
+leaver has left) is asked of it. Long deeds run on threads of their own, so that the others are on time.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+from bac.cli.demo.cast import Car, Part, Ticks, Window
+from bac.cli.demo.fleet import SYBIL, Fleet
+from bac.cli.demo.progress import Told
+from bac.cli.demo.vehicle import Road, Vehicle
+from bac.cli.drafting import Place
+from bac.client import Client, TimedOut, Unreachable
+from bac.crypto.production import Production
+from bac.node import processes
+from bac.node.network import Home, load
+from bac.params import PRESETS
+from bac.types import NodeId
+
+SYBIL_AT: Final = 0.15
+SYBIL_SECONDS: Final = 4.0
+KILL_AT: Final = 0.4
+DEAD_SECONDS: Final = 4.0
+LOOK_SECONDS: Final = 0.25
+READY_SECONDS: Final = 25.0
+GONE_SECONDS: Final = 15.0
+SETTLE_SECONDS: Final = 6.0
+PROMISE: Final = "promised.json"
+"""In the home of who is killed: how far it had reported the chain as confirmed."""
+
+
+class Stopped(Exception):
+    """The person at the terminal has had enough."""
+
+
+@dataclass(slots=True)
+class Course:
+    """One run.
+
+    Attributes:
+        killed: name of the leader that was killed.
+        troubles: what did not go as it should; each is a failed check.
+    """
+
+    fleet: Fleet
+    cast: tuple[Car, ...]
+    window: Window
+    ticks: Ticks
+    told: Told
+    is_stopped: threading.Event
+    killed: str | None = None
+    troubles: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    vehicles: list[Vehicle] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    # ------------------------------------------------------------ the run
+
+    def run(self) -> None:
+        """From the first process to the last. Raises Stopped."""
+        founders = [self.car(vehicle) for vehicle in self.fleet.names.values()]
+        self.names = dict(self.fleet.names)
+        self._start()
+        road = self._road()
+        for name, car in zip(self.fleet.network.homes, founders, strict=True):
+            self._take_to_the_road(car, self.fleet.network.home(name), road)
+        agenda = sorted(self._agenda(road), key=lambda entry: entry[0])
+        for due, deed in agenda:
+            self._wait_until(self.fleet.wall_of(due))
+            self._aside(deed)
+        self._wait_until(self.fleet.wall_of(self.window.end_us))
+        for vehicle in self.vehicles:
+            vehicle.leave_road()
+        self.told.note("the window ends; what is under way is confirmed")
+        self._wait_until(time.time() + SETTLE_SECONDS)
+        for thread in self._threads:
+            thread.join(GONE_SECONDS)
+        for vehicle in self.vehicles:
+            vehicle.stop()
+
+    def car(self, vehicle: str) -> Car:
+        """The car of that name."""
+        return next(car for car in self.cast if car.vehicle == vehicle)
+
+    @property
+    def traitor(self) -> str:
+        """The node that equivocates: the last founder who stays."""
+        return [name for name, vehicle in self.fleet.names.items() if self.car(vehicle).part is Part.STAYS][-1]
+
+    def _agenda(self, road: Road) -> Iterator[tuple[int, Callable[[], None]]]:
+        yield self.window.part_us(SYBIL_AT), self._try_sybil
+        yield self.window.part_us(KILL_AT), self._kill_leader
+        for car in self.cast:
+            if car.part is Part.ARRIVES:
+                yield car.first_us, lambda car=car: self._arrive(car, road)  # type: ignore[misc]  # a default binds it
+        for name, vehicle in self.fleet.names.items():
+            if self.car(vehicle).part is Part.LEAVES:
+                yield self.car(vehicle).last_us, lambda name=name: self._see_off(name)  # type: ignore[misc]  # as above
+
+    def _aside(self, deed: Callable[[], None]) -> None:
+        def work() -> None:
+            try:
+                deed()
+            except Exception as error:  # noqa: BLE001  whatever it was fails the demo, and is told
+                self.troubles.append(f"{deed}: {error!r}")
+
+        thread = threading.Thread(target=work, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _wait_until(self, wall: float) -> None:
+        """Looks at the network until then. Raises Stopped."""
+        while (left := wall - time.time()) > 0:
+            if self.is_stopped.wait(min(left, LOOK_SECONDS)):
+                raise Stopped
+            self.told.look(self._head())
+        if self.is_stopped.is_set():
+            raise Stopped
+
+    def _head(self) -> dict[str, Any] | None:
+        for home in self.fleet.network.homes.values():
+            with suppress(Unreachable, TimedOut), Client(home.path, 1.0) as client:
+                found: dict[str, Any] = client.query("head")
+                return found
+        return None
+
+    # ------------------------------------------------------------ deeds
+
+    def _start(self) -> None:
+        network = self.fleet.network
+        honest = [name for name in network.homes if name != self.traitor]
+        processes.start(network, honest)
+        processes.start(self.fleet.traitor, [self.traitor])
+        processes.wait(network, READY_SECONDS)
+        self.told.note(f"{len(network.homes)} founders are up and connected; {self.traitor} means to equivocate")
+
+    def _road(self) -> Road:
+        member = self.fleet.network.member(next(iter(self.fleet.network.homes.values())))
+        return Road(self.ticks, Place(member.network, member.shard, PRESETS["demo"]))
+
+    def _take_to_the_road(self, car: Car, home: Home, road: Road) -> None:
+        keys = Production("ed25519-list").key_pair(self.fleet.network.secrets(home).signing)
+        vehicle = Vehicle(car, home, keys, road, self.fleet)
+        self.vehicles.append(vehicle)
+        vehicle.start()
+
+    def _arrive(self, car: Car, road: Road) -> None:
+        """A newcomer: keys, credential, a process, admission."""
+        network = load(self.fleet.network.path)
+        with self._registering:
+            home = processes.join(network, self.fleet.time(), self.fleet.authority, timeout=READY_SECONDS)
+        self.names[home.name] = car.vehicle
+        self.told.note(f"{home.name} ({car.vehicle}) arrives, is admitted, and asks for nobody's leave")
+        self._take_to_the_road(car, home, road)
+
+    def _see_off(self, name: str) -> None:
+        """Stops a leaver's process once it votes no more."""
+        home = self.fleet.network.home(name)
+        self.told.note(f"{name} ({self.names[name]}) announces that it drives off")
+        deadline = time.monotonic() + GONE_SECONDS
+        while time.monotonic() < deadline and not self.is_stopped.wait(LOOK_SECONDS):
+            with suppress(Unreachable, TimedOut), Client(home.path, 2.0) as client:
+                standing = client.query("standing", identity=home.identity)
+                if standing["standing"] == "leaving" and not standing["units"]:
+                    processes.stop(self.fleet.network, [name])
+                    self.told.note(f"{name} has left: the electorate goes on without it")
+                    return
+        self.troubles.append(f"{name} was still a voter {GONE_SECONDS:g} s after it announced to leave")
+
+    def _kill_leader(self) -> None:
+        """Kills a leader with -9, and starts it again from its store."""
+        network = self.fleet.network
+        by_identity = {home.identity: name for name, home in network.homes.items()}
+        staying = {name for name, each in self.names.items() if self.car(each).part is Part.STAYS} - {self.traitor}
+        with self._ask() as client:
+            leaders = [by_identity.get(NodeId(each["identity"])) for each in client.query("committee")["leaders"]]
+        victim = next(name for name in (*leaders, *staying) if name in staying)
+        home = network.home(victim)
+        with Client(home.path, 10.0) as client:
+            count = client.query("status")["commits"]
+            (last,) = client.query("commits", first=count, limit=1)
+        promise = {"commit": count, "block": sha256(last["block"]).hexdigest()}
+        (home.path / PROMISE).write_text(json.dumps(promise))
+        processes.kill(home)
+        self.killed = victim
+        role = "leads" if victim in leaders else "votes"
+        self.told.note(f"{victim}, which {role}, is killed with -9; it had reported {count} blocks as confirmed")
+        self.is_stopped.wait(DEAD_SECONDS)
+        processes.start(network, [victim])
+        self.told.note(f"{victim} is back from its store")
+
+    def _ask(self) -> Client:
+        for home in self.fleet.network.homes.values():
+            with suppress(Unreachable):
+                return Client(home.path, 10.0)
+        raise Unreachable("no node answers")
+
+    def _try_sybil(self) -> None:
+        """A stranger with a credential of its own making knocks at every door."""
+        processes.start(self.fleet.sybil, [SYBIL])
+        self.told.note("a stranger with a credential of its own making knocks at every node")
+        self.is_stopped.wait(SYBIL_SECONDS)
+        processes.stop(self.fleet.sybil, [SYBIL])
+
+    # ------------------------------------------------------------ the end
+
+    def end(self) -> None:
+        """No process is left, whatever happened before."""
+        for vehicle in self.vehicles:
+            vehicle.stop()
+        network = load(self.fleet.network.path)
+        for _ in range(2):
+            processes.down(network)
+            with suppress(TimedOut):
+                processes.stop(self.fleet.sybil, [SYBIL])
+            if self.is_stopped.is_set():
+                time.sleep(LOOK_SECONDS)  # who was just starting has its pid now
+
