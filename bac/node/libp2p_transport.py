@@ -11,7 +11,7 @@ Departures from the library's own ways, each for a reason that was measured with
 - A failed dial bans a peer for a minute: each dial forgets the ban, and addresses of earlier lives.
 - A connected dial waits a quarter of a second for nothing, and every read answers with a window update.
 - Each write takes five locks and each read four, all for one task alone, and a lock of trio passes the turn on; each
-  message is read from the socket in two pieces. Here a stream has one reader and one writer; a socket is read ahead.
+  message is read in five pieces, copied as often. Here a stream has one reader and one writer; a socket is read ahead.
 - A cancelled write may leave half a frame: who times out must `drop` the peer.
 - The library dials every peer that it knows until half of all connections are used; here the node decides.
 - Identification of peers is left out: the handshake above does it, with credentials.
@@ -41,8 +41,10 @@ from libp2p.network.config import ConnectionConfig
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
+from libp2p.security.noise.io import NoisePacketReadWriter
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as Noise
+from libp2p.security.secure_session import SecureSession
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.stream_muxer.yamux.yamux import TYPE_DATA, YAMUX_HEADER_FORMAT, Yamux, YamuxStream
 from multiaddr import Multiaddr  # type: ignore[import-untyped]  # the library has no types
@@ -83,16 +85,60 @@ async def _write_frame(self: Any, data: bytes) -> None:
 
 async def _read_ahead(self: Any, n: int | None = None) -> bytes:
     """What the socket has, in one piece, without a lock: one task reads."""
-    ahead: bytearray = self.__dict__.setdefault("_ahead", bytearray())
+    ahead = _ahead_of(self)
     if not ahead and n != 0:
-        try:
-            ahead += await self.stream.receive_some(READ_BYTES)
-        except trio.BrokenResourceError as error:
-            raise ConnectionClosedError(f"the peer has reset the connection: {error}", transport="tcp") from error
-        except trio.ClosedResourceError:
-            return b""
+        await _receive_more(self, ahead)
     data = bytes(ahead[:n])
     del ahead[:n]
+    return data
+
+
+def _ahead_of(socket: Any) -> bytearray:
+    """What was read of a socket and is not asked for yet."""
+    ahead: bytearray = socket.__dict__.setdefault("_ahead", bytearray())
+    return ahead
+
+
+async def _receive_more(socket: Any, ahead: bytearray) -> bool:
+    """Whether there was more."""
+    try:
+        data = await socket.stream.receive_some(READ_BYTES)
+    except trio.BrokenResourceError as error:
+        raise ConnectionClosedError(f"the peer has reset the connection: {error}", transport="tcp") from error
+    except trio.ClosedResourceError:
+        return False
+    ahead += data
+    return bool(data)
+
+
+async def _read_packet(self: Any) -> bytes:
+    """One message of noise, two bytes of length before it."""
+    socket = self.read_write_closer.stream
+    ahead = _ahead_of(socket)
+    size = None
+    while size is None or len(ahead) < size:
+        if size is None and len(ahead) >= 2:
+            size = 2 + int.from_bytes(ahead[:2], "big")
+        elif not await _receive_more(socket, ahead):
+            raise ConnectionClosedError("the peer has ended the connection", transport="tcp")
+    packet = bytes(ahead[2:size])
+    del ahead[:size]
+    return packet
+
+
+async def _read_plain(self: Any, n: int | None = None) -> bytes:
+    """What was encrypted: `n` bytes, or those of one message."""
+    plain: bytearray = self.__dict__.setdefault("_plain", bytearray())
+    while len(plain) < (1 if n is None else n):
+        plain += await self.conn.read_msg()
+    data = bytes(plain[:n])
+    del plain[:n]
+    return data
+
+
+async def _read_body(self: Any, length: int) -> bytes:
+    """Without a deadline of its own: `bac.node.peers` gives up who is silent."""
+    data: bytes = await self.secured_conn.read(length)
     return data
 
 
@@ -113,7 +159,12 @@ def _patch() -> None:
     stream._auto_tune_and_send_window_update = _update_window
     socket: Any = libp2p.io.trio.TrioTCPStream
     socket.read, socket.write = _read_ahead, _send
+    packets: Any = NoisePacketReadWriter
+    packets.read_msg = _read_packet
+    secured: Any = SecureSession
+    secured.read = _read_plain
     muxer: Any = Yamux
+    muxer._read_data_body = _read_body
     muxer._write_frame = _write_frame
     logging.getLogger("libp2p").setLevel(logging.CRITICAL)
 
