@@ -21,7 +21,6 @@ from bac.cli.times import SECOND, now, parse_duration, show_time
 from bac.node import processes
 from bac.node.authority import Authority
 from bac.node.network import Home, Network
-from bac.node.newcomer import leave
 from bac.types import Micros
 
 app = noun("The nodes of a network, one by one.")
@@ -88,7 +87,7 @@ def stop(
     """Stop nodes cleanly."""
     network, homes = _chosen(net, names)
     for home in homes if is_leaving else ():
-        code = leave(network, home, now(), parse_duration(timeout) / SECOND)
+        code = processes.leave(network, home, now(), parse_duration(timeout) / SECOND)
         if code:
             raise CommandFailed(code, f"{home.name} cannot leave", next_="it still runs")
     processes.stop(network, [home.name for home in homes])

@@ -1,4 +1,4 @@
-"""Members that come and go while the network lives: a node that is in no genesis, and one that leaves.
+"""Members that come while the network lives: a node that is in no genesis.
 
 A newcomer has its own keys, a credential of the authority, and the authority's order that admits it, which it brings in
 itself: that is free (docs/spec/ledger.md LE-16), and needs nobody's coins. Until the order is on the chain it follows
@@ -13,16 +13,13 @@ Source: docs/spec/node.md NO-23, NO-24, NO-27.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from bac.client import Client, TimedOut
 from bac.crypto.ed25519 import Ed25519KeyPair
 from bac.crypto.keys import NodeSecrets
 from bac.genesis import NO_CREDENTIAL
-from bac.ledger.records import Standing
 from bac.node.authority import Authority, admit_order
 from bac.node.credential import Credential
 from bac.node.engine import Member
@@ -35,7 +32,6 @@ from bac.wire.transactions import (
     Admit,
     AuthorityOrder,
     Kind,
-    Leave,
     Operation,
     Order,
     SignedTransaction,
@@ -48,7 +44,6 @@ from election import vrf
 VALID_US: Final = 600_000_000
 """How long what is handed in here may take to be ordered."""
 FOREVER: Final = Micros(2**60)
-POLL_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,34 +115,3 @@ def sign(member: Member, operation: Operation, *, nonce: int, now: Micros, fee: 
     return encode(
         SignedTransaction(content, member.keys.sign(transaction_preimage(member.network, member.shard, content)))
     )
-
-
-def leave(network: Network, home: Home, now: Micros, timeout: float) -> str:
-    """Has a running node order the end of its own membership; "" or the code why that had no effect.
-
-    Raises:
-        Unreachable: it does not run.
-        TimedOut: the order is not decided yet; it may still be.
-    """
-    member = network.member(home)
-    deadline = time.monotonic() + timeout
-    with Client(home.path) as client:
-        handed, order = -1, b""
-        while (standing := client.query("standing", identity=home.identity)) is None or _is_staying(standing):
-            if time.monotonic() > deadline:
-                raise TimedOut("the departure is not decided yet; it may still happen")
-            decided = client.final(order) if order else None
-            if decided is not None and decided.code:
-                return decided.code
-            nonce = 0 if standing is None else client.query("account", owner=home.identity)["nonce"]
-            if nonce > handed and standing is not None:  # what it announces by itself may take a nonce meanwhile
-                (receipt,) = client.submit([sign(member, Leave(), nonce=nonce, now=now)])
-                if receipt.code:
-                    return receipt.code
-                handed, order = nonce, receipt.id
-            time.sleep(POLL_SECONDS)
-    return ""
-
-
-def _is_staying(standing: dict[str, Any]) -> bool:
-    return bool(standing["ordered_standing"] == Standing.PRESENT.name.lower())

@@ -21,9 +21,10 @@ from bac.errors import Code, Rejected
 from bac.node.authority import Authority
 from bac.node.keyfile import write_file
 from bac.node.network import Home, Network
-from bac.node.newcomer import enlist
+from bac.node.newcomer import Newcomer, enlist, sign
 from bac.node.requests import BUSY
 from bac.types import Micros
+from bac.wire.transactions import Leave
 
 STATUS_SECONDS = 2.0
 POLL_SECONDS = 0.02
@@ -186,18 +187,60 @@ def join(network: Network, now: Micros, ca: Authority | None, *, via: str | None
     """
     through = via or _running(network)
     newcomer = enlist(network, now, ca)
-    start(newcomer.network, [newcomer.home.name], via=through)
+    bring_in(newcomer, through, timeout)
+    return newcomer.home
+
+
+def bring_in(newcomer: Newcomer, through: str, timeout: float = 30.0) -> None:
+    """Starts a node that was enlisted, and has it admitted. Raises as `join`."""
+    network, home = newcomer.network, newcomer.home
+    start(network, [home.name], via=through)
     old = network.home(through)
-    _until(lambda: is_answering(newcomer.home), timeout, f"{newcomer.home.name} does not answer")
-    with Client((old if ca is None else newcomer.home).path, timeout) as client:
+    _until(lambda: is_answering(home), timeout, f"{home.name} does not answer")
+    with Client((old if network.ca is None else home).path, timeout) as client:
         (receipt,) = client.submit([newcomer.admission])
     if receipt.code == BUSY:
-        raise TimedOut(f"{through} is busy; what admits {newcomer.home.name} was not taken")
+        raise TimedOut(f"{through} is busy; what admits {home.name} was not taken")
     with Client(old.path, timeout) as client:
         code = receipt.code or client.wait(receipt.id, timeout).code
     if code:
-        raise Rejected(Code(code), f"{newcomer.home.name} is not admitted: {receipt.reason or code}")
-    return newcomer.home
+        raise Rejected(Code(code), f"{home.name} is not admitted: {receipt.reason or code}")
+
+
+def leave(network: Network, home: Home, now: Micros, timeout: float = 30.0) -> str:
+    """Has a running node order the end of its own membership; "" or the code why that had no effect.
+
+    Another node is asked what became of it, if one runs: who has left may be told nothing more.
+
+    Raises:
+        Unreachable: it does not run.
+        TimedOut: the order is not decided yet; it may still be.
+    """
+    member = network.member(home)
+    others = (each for each in network.homes.values() if each != home and is_answering(each))
+    witness = next(others, home)
+    deadline = time.monotonic() + timeout
+    with Client(home.path, timeout) as client, Client(witness.path, timeout) as judge:
+        handed, order = -1, b""
+        while _is_present(judge, home):
+            decided = judge.final(order) if order else None
+            if decided is not None and decided.code:
+                return decided.code
+            account = client.query("account", owner=home.identity)
+            if account is not None and account["nonce"] > handed:  # what it does by itself may have taken a nonce
+                (receipt,) = client.submit([sign(member, Leave(), nonce=account["nonce"], now=now)])
+                if receipt.code:
+                    return receipt.code
+                handed, order = account["nonce"], receipt.id
+            if time.monotonic() > deadline:
+                raise TimedOut("the departure is not decided yet; it may still happen")
+            time.sleep(POLL_SECONDS)
+    return ""
+
+
+def _is_present(client: Client, home: Home) -> bool:
+    standing = client.query("standing", identity=home.identity)
+    return standing is None or bool(standing["ordered_standing"] == "present")
 
 
 def _running(network: Network) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bac.client import Client
-from bac.node import network, newcomer, processes
+from bac.node import network, processes
 from bac.node.authority import revoke_order
 from bac.node.credential import parse
 from bac.node.network import Home, Network
@@ -45,7 +45,7 @@ def test_who_is_in_no_genesis_joins_votes_and_leaves(tmp_path: Path) -> None:
         ids = made.pay("n00", 5)
         with Client(home.path, PATIENCE) as client:
             assert {client.wait(each, PATIENCE).code for each in ids} == {""}, "it has executed what came after it"
-        assert newcomer.leave(grown, home, now(), PATIENCE) == ""
+        assert processes.leave(grown, home, now(), PATIENCE) == ""
         until(lambda: not ask(home, "status")["is_member"], "the next epoch is without it")
         processes.stop(grown, [home.name])
         until(lambda: not knows(made, "n01", home.identity), "it is forgotten")
