@@ -1,6 +1,6 @@
 """What all nodes of one shard begin with: it follows from genesis, and one process may share it between many nodes.
 
-Source: docs/spec/replica.md RP-24.
+Source: docs/spec/replica.md RP-16, RP-24.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ the docket is empty then. So the root of the state at a boundary commits to ever
 Items worth nothing are passed over, never refused (`bac.replica.clerk`). What makes a body invalid by itself is what no
 honest leader can write: another first item than the record of its round.
 
-Source: docs/spec/replica.md RP-1 to RP-9; docs/spec/finality.md V7, E1, E2, E6.
+Source: docs/spec/replica.md RP-1 to RP-9, RP-19; docs/spec/finality.md V7, E1, E2, E6.
 """
 
 from __future__ import annotations

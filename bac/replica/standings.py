@@ -9,7 +9,7 @@ has left has no duties: its participation waits for it, what is known of it fade
 
 A deed is proven once: of one identity and one epoch all proofs together count as one.
 
-Source: docs/spec/replica.md RP-15 to RP-19; docs/spec/election.md EL-70 to EL-82.
+Source: docs/spec/replica.md RP-14 to RP-18; docs/spec/election.md EL-70 to EL-82.
 """
 
 from __future__ import annotations
