@@ -31,7 +31,7 @@ from bac.types import Micros, NodeId
 from bac.wire.block import Body, BoundaryRecord, ConfirmationProof, Envelope
 from bac.wire.sync import EnvelopeBatch, EnvelopePull, RecordPull
 from bac.wire.transfer import BodyChunk, BodyPull, StateChunk, StatePull
-from bac.wire.votes import Acknowledgement, Certificate, NewView, StateAnnouncement, Wish
+from bac.wire.votes import Acknowledgement, Certificate, NewView, StateAnnouncement, Wish, WishBatch
 
 REPEAT_TIMER: Final = "repeat"
 RECORDS_SERVED: Final = 4
@@ -48,6 +48,8 @@ def epoch_of(message: Any) -> int | None:
             return message.ballot.epoch
         case Wish():
             return message.epoch
+        case WishBatch():
+            return message.wishes[0].epoch
         case StateAnnouncement():
             return message.state.epoch
         case NewView():
@@ -212,6 +214,8 @@ class Finality:
                 self.term.on_certificate(sender, message)
             case Wish():
                 self.term.on_wish(sender, message)
+            case WishBatch():
+                self.term.on_wishes(sender, message)
             case StateAnnouncement():
                 self.term.on_state(sender, message)
             case NewView():

@@ -21,11 +21,20 @@ class Recovery:
         self._wishes: dict[NodeId, Wish] = {}
         self._states: dict[NodeId, StateAnnouncement] = {}
 
+    def is_news(self, wish: Wish) -> bool:
+        """Whether it is higher than what is known of its voter."""
+        known = self._wishes.get(wish.identity)
+        return known is None or (wish.view, wish.confirmed) > (known.view, known.confirmed)
+
     def add_wish(self, wish: Wish) -> None:
         """Keeps the highest wish of each voter, and the highest confirmed height with it."""
-        known = self._wishes.get(wish.identity)
-        if known is None or (wish.view, wish.confirmed) > (known.view, known.confirmed):
+        if self.is_news(wish):
             self._wishes[wish.identity] = wish
+
+    def wishes_for(self, view: int, confirmed: int) -> tuple[Wish, ...]:
+        """R3: the wishes for `view` or a higher one that count, ascending by identity."""
+        found = [self._wishes[each] for each in sorted(self._wishes) if each in self._electorate.places]
+        return tuple(wish for wish in found if wish.view >= view and wish.confirmed >= confirmed)
 
     def add_state(self, announced: StateAnnouncement) -> None:
         """Keeps the highest state of each voter; the first of one view."""

@@ -2,7 +2,9 @@
 
 Theory of operation. A timer that expires makes a wish, which binds nobody. When a quorum wishes, every node enters the
 view, durably, and says which certificate it knows; a quorum of such states is NV, and nothing that was confirmed below
-can be missing from it. The proposer of the view opens on NV's highest certificate with the last block of the epoch, or
+can be missing from it. Both are said to the view's proposer first, who forwards a quorum of wishes to all; what has no
+effect is said again to more, and then to everybody: a good proposer saves the others n² messages, a bad one costs two
+repetitions. The proposer of the view opens on NV's highest certificate with the last block of the epoch, or
 with a closing header if that certificate is of the last block already. Then the epoch is closed as ever.
 
 Source: docs/spec/finality.md R1 to R6.
@@ -10,20 +12,21 @@ Source: docs/spec/finality.md R1 to R6.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
-from bac.errors import Rejected
+from bac.errors import Code, Rejected
 from bac.finality.chain import Link, Verdict, header_hash
 from bac.finality.epochs import Epoch
 from bac.finality.newview import check_announcement, check_new_view
 from bac.finality.records import VoteRecord, load_signed, save_signed
 from bac.finality.site import Site
 from bac.finality.term import Term
-from bac.types import Height, NodeId
+from bac.types import Height, Micros, NodeId
 from bac.wire.block import Body, Envelope
 from bac.wire.codec import encode
 from bac.wire.signed import UNSIGNED
-from bac.wire.votes import NewView, State, StateAnnouncement, Wish
+from bac.wire.votes import NewView, State, StateAnnouncement, Wish, WishBatch
 
 OPENED: Final = 1 << 62
 """Openings are remembered by view, above all heights."""
@@ -37,13 +40,25 @@ class Views(Term):
         super().__init__(site, epoch, state, record)
         signed = load_signed(site.store, epoch.number)
         self.opened = {height - OPENED: block_hash for height, block_hash in signed.items() if height >= OPENED}
+        self._told: Counter[tuple[type, int]] = Counter()
+        self._forwarded = 0
+        self._shown_us = Micros(0)
+
+    def _circle(self, kind: type, view: int) -> tuple[NodeId, ...]:
+        """R2, R3: who is told for `view`: its proposer; the second time the next two as well; then everybody."""
+        times = self._told[kind, view]
+        self._told[kind, view] += 1
+        return self.electors if times > 1 else self._proposers(view, 1 + 2 * times)
+
+    def _proposers(self, view: int, count: int) -> tuple[NodeId, ...]:
+        return tuple(self.epoch.proposer(view + ahead) for ahead in range(count))
 
     # ------------------------------------------------------------ wishes
 
     def on_view_timer(self) -> None:
-        """R2: the view took too long."""
-        if self.ended() is None and self.voter.is_elector:
-            self.recovery.wish = max(self.recovery.wish, self.voter.view + 1)
+        """R2: the view took too long. What is wished for already is said again every T_repeat anyway."""
+        if self.ended() is None and self.voter.is_elector and self.recovery.wish <= self.voter.view:
+            self.recovery.wish = self.voter.view + 1
             self.send_wish()
             self.consider()
 
@@ -51,21 +66,43 @@ class Views(Term):
         """R2: says, or says again, the highest wish."""
         wish = self.site.sign(Wish(self.epoch.number, self.recovery.wish, self.height, self.site.me, UNSIGNED))
         self.recovery.add_wish(wish)
-        self.site.out.send(self.electors, wish)
+        self.site.out.send(self._circle(Wish, wish.view), wish)
 
     def on_wish(self, sender: NodeId, wish: Wish) -> None:
         """R2: a wish counts where nothing higher is confirmed; who knows more answers. Raises Rejected."""
         self.site.intake.signed(wish)
-        proof = self.tip_proof() if wish.confirmed < self.height else None
-        if proof is not None and self.may_answer(sender):
-            self.site.out.send((sender,), proof)
+        self._answer_by_proof(sender, wish.confirmed)
         self.recovery.add_wish(wish)
         self.answer(sender, wish.view)
+        if wish.view > self.voter.view:
+            self.consider()
+
+    def on_wishes(self, sender: NodeId, batch: WishBatch) -> None:
+        """R3: wishes that somebody has gathered; each is judged, if it is news. Raises Rejected."""
+        if any(wish.epoch != self.epoch.number for wish in batch.wishes):
+            raise Rejected(Code.MALFORMED, "wishes of several epochs", sender)
+        view = min(wish.view for wish in batch.wishes)
+        if view <= self.voter.view:
+            return
+        news = [wish for wish in batch.wishes if self.recovery.is_news(wish)]
+        for wish in news:
+            self.site.intake.signed(wish)
+        self._answer_by_proof(sender, min(wish.confirmed for wish in batch.wishes))
+        for wish in news:
+            self.recovery.add_wish(wish)
+        self._forwarded = max(self._forwarded, view)
         self.consider()
 
+    def _answer_by_proof(self, sender: NodeId, confirmed: int) -> None:
+        proof = self.tip_proof() if confirmed < self.height else None
+        if proof is not None and self.may_answer(sender):
+            self.site.out.send((sender,), proof)
+
     def answer(self, sender: NodeId, view: int) -> None:
-        """R4: wishes and states for views whose NV is here are answered with it."""
+        """R4: wishes and states for views whose NV is here are answered with it, unless it has just gone out."""
         highest = self.recovery.highest_new_view()
+        if self.now - self._shown_us < self.site.params.publish_us:
+            return
         if view <= highest and self.may_answer(sender):
             self.site.out.send((sender,), self.recovery.new_views[highest])
 
@@ -85,14 +122,17 @@ class Views(Term):
     # ------------------------------------------------------------ states
 
     def _enter_by_wishes(self, view: int) -> None:
-        """R3: enters, durably, and says what it knows."""
+        """R3: enters, durably, and says what it knows; who gathers wishes forwards them."""
+        if view > self._forwarded and self.site.me in self._proposers(view, 3):
+            self._forwarded = view
+            self.site.out.send(self.electors, WishBatch(self.recovery.wishes_for(view, self.height)))
         self.voter.enter(view)
         high = self.voter.high_rank_below(view)
         state = self.site.sign(State(self.epoch.number, view, high, self.now, self.site.me, UNSIGNED))
         self.voter.state = StateAnnouncement(state, self.voter.highest_below(view), self.site.claims())
         self.site.out.add(self.voter.record())
         self.recovery.add_state(self.voter.state)
-        self.site.out.send(self.electors, self.voter.state)
+        self.site.out.send(self._circle(State, view), self.voter.state)
         self.start_timer()
 
     def on_state(self, sender: NodeId, announced: StateAnnouncement) -> None:
@@ -132,6 +172,7 @@ class Views(Term):
     def _take_new_view(self, view: int, new_view: NewView) -> None:
         """R4: enters, forwards it, starts the timer."""
         self.recovery.keep(view, new_view)
+        self._shown_us = self.now
         self._enter(view)
         self.site.out.send((self.epoch.proposer(view), *self.site.some(self.site.params.gossip_fanout)), new_view)
         self.open()
@@ -147,8 +188,11 @@ class Views(Term):
         certificate = opening.new_view.certificate
         if certificate is not None:
             self.learn(certificate, None)
+        for state in opening.new_view.states:
+            self.accuse(*self.watch.state(state, self.tallies, self.tree))
         view = opening.header.view
         self.recovery.keep(view, opening.new_view)
+        self._shown_us = self.now
         if view > self.voter.view:
             self._enter(view)
 
@@ -207,7 +251,7 @@ class Views(Term):
         if new_view is not None:
             self.site.out.send((self.epoch.proposer(view), *self.site.some(self.site.params.gossip_fanout)), new_view)
         elif self.voter.state is not None:
-            self.site.out.send(self.electors, self.voter.state)
+            self.site.out.send(self._circle(State, view), self.voter.state)
 
     def _repeat_acknowledgement(self) -> None:
         last = None if self.voter.last is None else self.tree.get(self.voter.last.hash)

@@ -36,6 +36,7 @@ _MESSAGES: tuple[type[Message], ...] = (
     header.Header,
     votes.Ballot,
     votes.Wish,
+    votes.WishBatch,
     votes.State,
     votes.StateAnnouncement,
     block.Body,

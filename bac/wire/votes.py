@@ -82,6 +82,14 @@ class Wish(Signed, frozen=True, tag=8):
     signature: Bytes64
 
 
+class WishBatch(Message, frozen=True, tag=66):
+    """R3: wishes from a quorum, forwarded by who has gathered them; ascending by identity, all of one epoch."""
+
+    CAP: ClassVar[int] = 2**20
+
+    wishes: Annotated[tuple[Wish, ...], Meta(min_length=1, max_length=VOTERS_MAX)]
+
+
 class State(Signed, frozen=True, tag=9):
     """R3: its signer has entered `view` and acknowledges nothing below it; `high` is its highest certificate.
 

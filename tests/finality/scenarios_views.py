@@ -11,11 +11,9 @@ from bac.wire.header import Kind
 from bac.wire.votes import (
     Acknowledgement,
     NewView,
-    StateAnnouncement,
     Wish,
 )
 from tests.finality.staging import (
-    REPEAT,
     T0,
     acknowledged,
     after_blocks,
@@ -36,7 +34,7 @@ def r1() -> None:
     table.pass_time(T0 - 1)
     assert all(not table.messages(node, Wish) for node in range(4))
     table.pass_time(2)
-    assert all(table.messages(node, Wish) for node in range(4))
+    assert sum(bool(table.messages(node, Wish)) for node in range(4)) >= 3  # the proposer tells itself
     assert table.now - start <= T0 + 2
     epoch = table.term(0).epoch
     assert epoch.view_timeout_us(1, TABLE_PARAMS) == 2 * epoch.view_timeout_us(0, TABLE_PARAMS)
@@ -66,7 +64,7 @@ def r3() -> None:
     height = table.term(3).height
     for node in (0, 1, 2):
         table.give(3, node, table.nodes[node].finality.site.sign(wish(table, node, 1, height)))
-    assert table.messages(3, StateAnnouncement)
+    assert table.term(3).voter.state is not None
     record = load_vote(table.disks[3])
     assert hand(table, 3, *rival(table, published(table, 0, 3))).verdict is Verdict.VALID
     assert acknowledged(table, 3) == before
@@ -76,31 +74,35 @@ def r3() -> None:
 
 def r4() -> None:
     """R4: NV brings in whoever sees it."""
-    table, new_view = behind()
-    table.give(3, 0, new_view)
-    assert table.term(3).voter.view == 1
-    assert table.term(3).recovery.highest_new_view() == 1
+    table, node, new_view = behind()
+    table.give(node, 0, new_view)
+    assert table.term(node).voter.view == 1
+    assert table.term(node).recovery.highest_new_view() == 1
 
 
 def r4_claims() -> None:
     """R4: states that claim a higher certificate than NV shows are no NV."""
-    table, new_view = behind()
+    table, node, new_view = behind()
     assert new_view.certificate is not None
-    table.give(3, 0, NewView(new_view.states, None))
-    assert table.term(3).recovery.highest_new_view() == 0
-    assert table.term(3).voter.view == 0
+    table.give(node, 0, NewView(new_view.states, None))
+    assert table.term(node).recovery.highest_new_view() == 0
+    assert table.term(node).voter.view == 0
 
 
-def behind() -> tuple[Table, NewView]:
-    """All but node 3 are in view 1; and NV of it."""
+def behind() -> tuple[Table, int, NewView]:
+    """All but one node are in view 1: that node, and NV of the view."""
     table = after_blocks(3)
-    height = table.term(3).height
-    table.hold = lambda sender, receiver, message: receiver == 3 or isinstance(message, Envelope)
+    proposer = table.ids.index(table.term(0).epoch.proposer(1))
+    node = (proposer + 1) % 4
+    table.hold = lambda sender, receiver, message: receiver == node or isinstance(message, Envelope)
     table.queue.clear()
     table.held.clear()
-    table.pass_time(T0 + REPEAT, only=(0, 1, 2))
-    assert (table.term(3).voter.view, table.term(3).height) == (0, height)
-    return table, table.term(0).recovery.new_views[1]
+    others = tuple(each for each in range(4) if each != node)
+    while 1 not in table.term(proposer).recovery.new_views:
+        table.pass_time(10_000, only=others)
+        assert table.now < 3 * T0
+    assert table.term(node).voter.view == 0
+    return table, node, table.term(proposer).recovery.new_views[1]
 
 
 def r5() -> None:

@@ -14,7 +14,6 @@ from bac.wire.codec import encode
 from bac.wire.header import Kind, Rank
 from bac.wire.votes import (
     Acknowledgement,
-    StateAnnouncement,
     ballot_of,
     ballot_preimage,
 )
@@ -46,7 +45,7 @@ def v1() -> None:
     assert acknowledged(table, 3) == before
     for node in (0, 1, 2):
         table.give(3, node, table.nodes[node].finality.site.sign(wish(table, node, 1, table.term(3).height)))
-    assert table.messages(3, StateAnnouncement)
+    assert table.term(3).voter.state is not None
     table.restart(3)
     assert hand(table, 3, *rival(table, published(table, 0, 3))).verdict is Verdict.VALID
     assert acknowledged(table, 3) == before

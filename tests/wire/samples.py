@@ -152,6 +152,7 @@ SAMPLES: tuple[Message, ...] = (
     CERTIFICATE,
     LIST_CERTIFICATE,
     votes.Wish(3, 1, Height(128), some_id("voter"), SIGNATURE),
+    votes.WishBatch((votes.Wish(3, 1, Height(128), some_id("voter"), SIGNATURE),)),
     STATE,
     RETIREMENT,
     votes.StateAnnouncement(STATE, CERTIFICATE, CLAIM_LIST),
