@@ -102,6 +102,12 @@ class Hashgraph:
         witness = self._graph.nodes[event_id].witness
         return False if witness is None else self._fame.is_famous(witness)
 
+    def weight_seen(self, event_id: bytes) -> int:
+        """The weight of the witnesses of its round among an event's ancestors, itself included. Raises KeyError."""
+        node = self._graph.nodes[event_id]
+        witnesses = self._rounds.by_number[node.round].witnesses
+        return sum(witness.weight for witness in witnesses if witness.lane & node.ones)
+
     def descends(self, event_id: bytes, ancestor_id: bytes) -> bool:
         """Whether the second event is an ancestor of the first, or the first itself; both are held. Raises KeyError."""
         node, ancestor = self._graph.nodes[event_id], self._graph.nodes[ancestor_id]

@@ -1,9 +1,10 @@
 """This leader's own events: when the next is due, which events it names, and that none is ever made twice (H5, H7).
 
-Theory of operation. While somebody waits, a leader emits once it has heard, since its last event, from leaders that
-with itself weigh a supermajority: then a round advances with every second event, which is as fast as it can. It does
-not wait for them longer than `PATIENCE` times T_min. Otherwise it emits every T_event, so that time goes on. An event
-names the last event of each leader that it has not named yet, and at least one (H5).
+Theory of operation. While somebody waits, a leader emits as soon as that gets it further (`EpochGraph.level`): when a
+round has begun, when a supermajority is in it, when a supermajority knows that. So a round takes two events of each
+leader, however fast they travel, and more would only cost. The first time that somebody waits it does not hold back, as
+the others may have been idle too. Otherwise it emits every T_event, so that time goes on. An event names the last event
+of each leader that it has not named yet, and at least one (H5).
 
 Each event is durable before it is sent. A node whose store is younger than the chain cannot know whether it has made
 events in an epoch: it asks the other leaders for its own last event, and leads once leaders of a supermajority know of
@@ -26,7 +27,6 @@ from bac.wire.event import Event, EventHeader, payload_hash
 from bac.wire.signed import UNSIGNED
 from bac.wire.sync import TipAnswer, TipPull
 
-PATIENCE: Final = 4
 _EVENT: Final = b"g"
 _SURE: Final = b"h"
 
@@ -76,6 +76,9 @@ class Author:
         self._heard: dict[NodeId, None] = {}
         self._unaware: dict[NodeId, None] = {site.me: None}
         self._is_silent = False
+        self._was_idle = True
+        self._levels: dict[NodeId, int] = {}
+        self._reached = (0, 0)
 
     # ------------------------------------------------------------ an own past
 
@@ -115,6 +118,7 @@ class Author:
     def note(self, identifier: Hash, event: Event) -> None:
         """An event is in the graph now."""
         creator = event.header.creator
+        self._levels[creator] = max(self._graph.level(identifier), self._levels.get(creator, 0))
         if creator != self._site.me:
             self._heard[creator] = None
         elif identifier in self._lacking:
@@ -130,13 +134,28 @@ class Author:
         if self._emitted is None or not self._heard:
             return None
         params = self._site.params
-        if not is_urgent:
-            return Micros(self._emitted + params.event_max_us)
-        weight = self._graph.weights[self._site.me] + sum(self._graph.weights[each] for each in self._heard)
-        return Micros(self._emitted + params.event_min_us * (1 if 3 * weight > 2 * self._total else PATIENCE))
+        is_prompt = is_urgent and (self._was_idle or self._reach() > self._reached)
+        return Micros(self._emitted + (params.event_min_us if is_prompt else params.event_max_us))
 
-    def emit(self, payload: tuple[bytes, ...], now: Micros) -> tuple[Hash, Event] | None:
+    @property
+    def has_room(self) -> bool:
+        """Whether the payload of the next event counts, whatever its round: the payload of too many in one is void."""
+        return self._last is None or self._graph.count_in_round(self._last) < self._site.params.max_events_per_round
+
+    def _reach(self) -> tuple[int, int]:
+        """The level that the next event gets to, and the weight of the leaders that take it there."""
+        levels, weights = self._levels, self._graph.weights
+        own = levels.get(self._site.me, 0)
+        top = max(levels.values(), default=0) // 2
+        if own // 2 < top:
+            return 2 * top, 0
+        weight = sum(weights[each] for each, level in levels.items() if level >= own)
+        return (own + 1, weight) if 3 * weight > 2 * self._total else (own, 0)
+
+    def emit(self, payload: tuple[bytes, ...], now: Micros, *, is_urgent: bool) -> tuple[Hash, Event] | None:
         """Makes the next event, durable; None if there is nothing new to name."""
+        self._was_idle = not is_urgent
+        self._reached = self._reach()
         others = self._others()
         if self._last is not None and not others:
             self._heard.clear()

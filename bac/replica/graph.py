@@ -49,6 +49,14 @@ class Round:
     items: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An event's level, and how many events of its creator's line it ends in its round."""
+
+    level: int
+    count: int
+
+
 class EpochGraph:
     """One leader's view of the events of one epoch.
 
@@ -72,7 +80,8 @@ class EpochGraph:
             {bytes(each): weight for each, weight in self.weights.items()}, params.coin_period, limits
         )
         self._events: dict[bytes, Event] = {}
-        self._places: dict[bytes, tuple[int, int]] = {}
+        self._places: dict[bytes, _Place] = {}
+        self._total = sum(self.weights.values())
         self._forkers: dict[NodeId, None] = {}
         self._closed = 0
 
@@ -103,6 +112,17 @@ class EpochGraph:
     def is_news_to(self, own: Hash, other: Hash) -> bool:
         """Whether the event `other` is not an ancestor of the event `own`; both are here."""
         return not self._graph.descends(own, other)
+
+    def count_in_round(self, identifier: Hash) -> int:
+        """How many events of its creator's line an event here ends in its round."""
+        return self._places[identifier].count
+
+    def level(self, identifier: Hash) -> int:
+        """How far an event here is: twice its round, and one more if it has a supermajority of its witnesses below it.
+
+        A round is climbed in two steps: to know its witnesses, and to know who knows them (strongly seeing).
+        """
+        return self._places[identifier].level
 
     def summary(self) -> tuple[Hash, ...]:
         """What is here, for a peer that may have more or less."""
@@ -158,8 +178,10 @@ class EpochGraph:
     def _note(self, event: Event, identifier: Hash) -> None:
         header = event.header
         number = self._graph.round(identifier)
-        before = (0, 0) if header.self_parent is None else self._places[header.self_parent]
-        self._places[identifier] = number, before[1] + 1 if before[0] == number else 1
+        before = None if header.self_parent is None else self._places[header.self_parent]
+        count = 1 if before is None or before.level // 2 != number else before.count + 1
+        is_high = 3 * self._graph.weight_seen(identifier) > 2 * self._total
+        self._places[identifier] = _Place(2 * number + is_high, count)
         for proof in self._graph.forks[len(self.forks) :]:
             first, second = self._events[proof.first.id].header, self._events[proof.second.id].header
             self.forks.append(Fork(self._shard, self.epoch, first, second))
@@ -178,7 +200,7 @@ class EpochGraph:
 
     def _round(self, number: int, received: list[bytes]) -> Round:
         famous = self._graph.unique_famous(number)
-        paid = [each for each in received if self._places[each][1] <= self._params.max_events_per_round]
+        paid = [each for each in received if self._places[each].count <= self._params.max_events_per_round]
         items = dict.fromkeys(item for each in paid for item in self._events[each].payload)
         times = sorted((each.time_us, self.weights[NodeId(each.creator)]) for each in famous)
         witnesses = tuple(NodeId(each.creator) for each in famous)

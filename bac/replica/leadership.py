@@ -239,13 +239,14 @@ class Leadership:
     # ------------------------------------------------------------ events
 
     def _emit(self, now: Micros) -> Micros | None:
-        due = self._author.due(is_urgent=self._is_urgent())
+        is_urgent = self._is_urgent()
+        due = self._author.due(is_urgent=is_urgent)
         if due is None or self._is_held_up():
             return None
         if now < due:
             return due
-        payload = () if self.pipeline.is_done else self._desk.load(self)
-        emitted = self._author.emit(payload, now)
+        payload = self._desk.load(self) if self._author.has_room and not self.pipeline.is_done else ()
+        emitted = self._author.emit(payload, now, is_urgent=is_urgent)
         if emitted is None:
             return None
         identifier, event = emitted
