@@ -224,14 +224,15 @@ def leave(network: Network, home: Home, now: Micros, timeout: float = 30.0) -> s
         handed, order = -1, b""
         while _is_present(judge, home):
             decided = judge.final(order) if order else None
-            if decided is not None and decided.code:
-                return decided.code
+            code = "" if decided is None else decided.code
             account = client.query("account", owner=home.identity)
-            if account is not None and account["nonce"] > handed:  # what it does by itself may have taken a nonce
-                (receipt,) = client.submit([sign(member, Leave(), nonce=account["nonce"], now=now)])
-                if receipt.code:
-                    return receipt.code
-                handed, order = account["nonce"], receipt.id
+            if account is not None and account["nonce"] > handed:
+                nonce = account["next_nonce"]
+                (receipt,) = client.submit([sign(member, Leave(), nonce=nonce, now=now)])
+                code = receipt.code
+                handed, order = (nonce, receipt.id) if not code else (handed, order)
+            if code not in {"", Code.NONCE_USED}:  # what the node does by itself may have taken the nonce
+                return code
             if time.monotonic() > deadline:
                 raise TimedOut("the departure is not decided yet; it may still happen")
             time.sleep(POLL_SECONDS)
