@@ -249,6 +249,7 @@ DEMO: Final = replace(
     probation_epochs=64,
     fee_base=100,
     fee_per_byte=0,
+    position_age_us=20 * SECOND,
 )
 """Sixteen vehicles as processes of one small machine, in a trace that runs three times as fast as life.
 

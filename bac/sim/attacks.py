@@ -220,7 +220,7 @@ ATTACKS: Final[Mapping[str, type[Attack]]] = MappingProxyType({
 class Attacker:
     """A protocol object whose effects pass through `attacks`, in order, before the driver performs them."""
 
-    def __init__(self, honest: Protocol, seat: Seat, attacks: Sequence[Callable[[Seat, Timer], Attack]]) -> None:
+    def __init__(self, honest: Protocol, seat: Seat, attacks: Sequence[type[Attack]]) -> None:
         self._honest = honest
         self._attacks = [attack(seat, f"attack {place}") for place, attack in enumerate(attacks)]
 

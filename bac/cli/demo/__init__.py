@@ -30,7 +30,6 @@ from bac.cli.errors import CommandFailed
 from bac.cli.noun import single
 from bac.cli.output import Answer, AsJson, Format, Output, say
 from bac.cli.times import SECOND
-from bac.node.network import load
 
 app = single("The main job on real input: a network of vehicles that trades, in one command.")
 
@@ -94,15 +93,15 @@ def _play(path: Path, seconds: int, nodes: int, seed: int, told: Told, keep: Pat
             course.end()
     told.note("all processes have ended; their stores are read and judged")
     plan = Plan(
-        vehicles=course.names,
+        vehicles=fleet.names,
         parts={car.vehicle: car.part for car in cast},
         traitor=course.traitor,
         killed=course.killed,
-        leavers=tuple(name for name, vehicle in course.names.items() if course.car(vehicle).part is Part.LEAVES),
-        arrivals=sum(car.part is Part.ARRIVES for car in cast),
+        leavers=tuple(course.playing(Part.LEAVES)),
+        arrivals=tuple(course.playing(Part.ARRIVES)),
         troubles=tuple(course.troubles),
     )
-    record = Record(load(fleet.network.path), fleet.home_of_sybil, plan)
+    record = Record(fleet.network, fleet.home_of_sybil, plan)
     beginning, recount = record.recount()
     checks = list(judge(record, beginning, recount))
     elapsed = round(told.elapsed * SECOND)

@@ -1,11 +1,11 @@
 """Who takes part, drawn from the packaged Hamburg trace by a rule, and where everybody is at each tick.
 
-The rule. A window of the trace is cut; the seed says where it begins. Three quarters of the cars found the network: they
-are on the road when the window begins. An eighth of all are founders who drive off while it lasts; a quarter arrive in
-its first half, and stay. All others stay throughout. Who they are follows from who meets whom: the first is the car that
-stays and spends most time within radio range of others that stay; each next one, of those who stay, then leave, then
-arrive, is the car that spends most time in range of those already drawn, where a pair counts for a minute at most; ties
-go to the lower name. So the cast is a neighbourhood that moves, as a shard is, and comes and goes as the trace says.
+The rule. A window of the trace is cut; the seed says where it begins. Three quarters of the cars found the network:
+they are on the road when the window begins. An eighth of all are founders who drive off while it lasts; a quarter arrive
+in its first half, and stay. All others stay throughout. Who they are follows from who meets whom: the first is the car
+that stays and spends most time within radio range of others that stay; each next one, of those who stay, then leave,
+then arrive, is the car that spends most time in range of those already drawn, where a pair counts for a minute at most;
+ties go to the lower name. So the cast is a neighbourhood that moves, as a shard is, and comes and goes as the trace says.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from itertools import takewhile
 from typing import Final
 
@@ -110,7 +111,8 @@ def draw(ticks: Ticks, window: Window, count: int) -> tuple[Car, ...]:
             free = sorted(name for name in pools[part] if name not in chosen)
             if not free:
                 raise ValueError(f"the window has only {len(pools[part])} cars that it {part}")
-            name = max(free, key=lambda name: _affinity(name, chosen or pools[Part.STAYS], met, has_cap=bool(chosen)))
+            others, cap_us = (chosen, PAIR_US_MAX) if chosen else (pools[part], window.length_us)
+            name = max(free, key=partial(_affinity, tuple(others), met, cap_us))
             chosen.append(name)
             cast.append(Car(name, part, *spans[name]))
     return tuple(cast)
@@ -147,9 +149,8 @@ def _meetings(ticks: Ticks) -> Counter[tuple[str, str]]:
     return met
 
 
-def _affinity(name: str, others: Sequence[str], met: Mapping[tuple[str, str], int], *, has_cap: bool) -> int:
-    times = (met.get((name, other), 0) for other in others)
-    return sum(min(each, PAIR_US_MAX) if has_cap else each for each in times)
+def _affinity(others: Sequence[str], met: Mapping[tuple[str, str], int], cap_us: int, name: str) -> int:
+    return sum(min(met.get((name, other), 0), cap_us) for other in others)
 
 
 def hearers(name: str, here: Mapping[str, Fix], present: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
@@ -23,7 +24,6 @@ from bac.cli.drafting import Place
 from bac.client import Client, TimedOut, Unreachable
 from bac.crypto.production import Production
 from bac.node import processes
-from bac.node.network import Home, load
 from bac.params import PRESETS
 from bac.types import NodeId
 
@@ -60,7 +60,6 @@ class Course:
     is_stopped: threading.Event
     killed: str | None = None
     troubles: list[str] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
     vehicles: list[Vehicle] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -68,12 +67,10 @@ class Course:
 
     def run(self) -> None:
         """From the first process to the last. Raises Stopped."""
-        founders = [self.car(vehicle) for vehicle in self.fleet.names.values()]
-        self.names = dict(self.fleet.names)
         self._start()
         road = self._road()
-        for name, car in zip(self.fleet.network.homes, founders, strict=True):
-            self._take_to_the_road(car, self.fleet.network.home(name), road)
+        for name in self.fleet.founders:
+            self._take_to_the_road(name, road)
         agenda = sorted(self._agenda(road), key=lambda entry: entry[0])
         for due, deed in agenda:
             self._wait_until(self.fleet.wall_of(due))
@@ -88,31 +85,38 @@ class Course:
         for vehicle in self.vehicles:
             vehicle.stop()
 
-    def car(self, vehicle: str) -> Car:
-        """The car of that name."""
-        return next(car for car in self.cast if car.vehicle == vehicle)
+    def car(self, name: str) -> Car:
+        """The car of a node."""
+        return next(car for car in self.cast if car.vehicle == self.fleet.names[name])
+
+    def playing(self, part: Part) -> list[str]:
+        """The nodes whose cars do that."""
+        return [name for name in self.fleet.names if self.car(name).part is part]
+
+    @property
+    def door(self) -> str:
+        """The node through which newcomers join: the first founder, which is never killed."""
+        return self.playing(Part.STAYS)[0]
 
     @property
     def traitor(self) -> str:
         """The node that equivocates: the last founder who stays."""
-        return [name for name, vehicle in self.fleet.names.items() if self.car(vehicle).part is Part.STAYS][-1]
+        return self.playing(Part.STAYS)[-1]
 
     def _agenda(self, road: Road) -> Iterator[tuple[int, Callable[[], None]]]:
         yield self.window.part_us(SYBIL_AT), self._try_sybil
         yield self.window.part_us(KILL_AT), self._kill_leader
-        for car in self.cast:
-            if car.part is Part.ARRIVES:
-                yield car.first_us, lambda car=car: self._arrive(car, road)  # type: ignore[misc]  # a default binds it
-        for name, vehicle in self.fleet.names.items():
-            if self.car(vehicle).part is Part.LEAVES:
-                yield self.car(vehicle).last_us, lambda name=name: self._see_off(name)  # type: ignore[misc]  # as above
+        for name in self.playing(Part.ARRIVES):
+            yield self.car(name).first_us, partial(self._arrive, name, road)
+        for name in self.playing(Part.LEAVES):
+            yield self.car(name).last_us, partial(self._see_off, name)
 
     def _aside(self, deed: Callable[[], None]) -> None:
         def work() -> None:
             try:
                 deed()
             except Exception as error:  # noqa: BLE001  whatever it was fails the demo, and is told
-                self.troubles.append(f"{deed}: {error!r}")
+                self.troubles.append(f"{type(error).__name__}: {error}")
 
         thread = threading.Thread(target=work, daemon=True)
         self._threads.append(thread)
@@ -138,35 +142,34 @@ class Course:
 
     def _start(self) -> None:
         network = self.fleet.network
-        honest = [name for name in network.homes if name != self.traitor]
-        processes.start(network, honest)
+        founders = self.fleet.founders
+        processes.start(network, [name for name in founders if name != self.traitor])
         processes.start(self.fleet.traitor, [self.traitor])
-        processes.wait(network, READY_SECONDS)
-        self.told.note(f"{len(network.homes)} founders are up and connected; {self.traitor} means to equivocate")
+        processes.wait(network, READY_SECONDS, founders)
+        self.told.note(f"{len(founders)} founders are up and connected; {self.traitor} means to equivocate")
 
     def _road(self) -> Road:
         member = self.fleet.network.member(next(iter(self.fleet.network.homes.values())))
         return Road(self.ticks, Place(member.network, member.shard, PRESETS["demo"]))
 
-    def _take_to_the_road(self, car: Car, home: Home, road: Road) -> None:
+    def _take_to_the_road(self, name: str, road: Road) -> None:
+        home = self.fleet.network.home(name)
         keys = Production("ed25519-list").key_pair(self.fleet.network.secrets(home).signing)
-        vehicle = Vehicle(car, home, keys, road, self.fleet)
+        vehicle = Vehicle(self.car(name), home, keys, road, self.fleet)
         self.vehicles.append(vehicle)
         vehicle.start()
 
-    def _arrive(self, car: Car, road: Road) -> None:
-        """A newcomer: keys, credential, a process, admission."""
-        network = load(self.fleet.network.path)
-        with self._registering:
-            home = processes.join(network, self.fleet.time(), self.fleet.authority, timeout=READY_SECONDS)
-        self.names[home.name] = car.vehicle
-        self.told.note(f"{home.name} ({car.vehicle}) arrives, is admitted, and asks for nobody's leave")
-        self._take_to_the_road(car, home, road)
+    def _arrive(self, name: str, road: Road) -> None:
+        """A newcomer: a process, and its admission."""
+        self.told.note(f"{name} ({self.fleet.names[name]}) arrives with a credential, and asks to be admitted")
+        processes.bring_in(self.fleet.newcomers[name], self.door, READY_SECONDS)
+        self.told.note(f"{name} is admitted")
+        self._take_to_the_road(name, road)
 
     def _see_off(self, name: str) -> None:
         """Stops a leaver's process once it votes no more."""
         home = self.fleet.network.home(name)
-        self.told.note(f"{name} ({self.names[name]}) announces that it drives off")
+        self.told.note(f"{name} ({self.fleet.names[name]}) announces that it drives off")
         deadline = time.monotonic() + GONE_SECONDS
         while time.monotonic() < deadline and not self.is_stopped.wait(LOOK_SECONDS):
             with suppress(Unreachable, TimedOut), Client(home.path, 2.0) as client:
@@ -181,7 +184,7 @@ class Course:
         """Kills a leader with -9, and starts it again from its store."""
         network = self.fleet.network
         by_identity = {home.identity: name for name, home in network.homes.items()}
-        staying = {name for name, each in self.names.items() if self.car(each).part is Part.STAYS} - {self.traitor}
+        staying = self.playing(Part.STAYS)[1:-1]
         with self._ask() as client:
             leaders = [by_identity.get(NodeId(each["identity"])) for each in client.query("committee")["leaders"]]
         victim = next(name for name in (*leaders, *staying) if name in staying)
@@ -218,11 +221,9 @@ class Course:
         """No process is left, whatever happened before."""
         for vehicle in self.vehicles:
             vehicle.stop()
-        network = load(self.fleet.network.path)
         for _ in range(2):
-            processes.down(network)
+            processes.down(self.fleet.network)
             with suppress(TimedOut):
                 processes.stop(self.fleet.sybil, [SYBIL])
             if self.is_stopped.is_set():
                 time.sleep(LOOK_SECONDS)  # who was just starting has its pid now
-

@@ -1,6 +1,7 @@
 """The network of the demo in a directory: founders, an authority, and two who mean harm.
 
-    net/        the network, as `bac net init` makes one: founders; those who arrive are added when they do
+    net/        the network, as `bac net init` makes one: founders; and those who will arrive, with keys and
+                credentials, but not in genesis, as `bac node add` makes them
     traitor/    the same network as the traitor's own software sees it: another engine in ``net.toml``
     sybil/      the same network as a stranger sees it: an identity that no authority knows, and a credential that an
                 authority of its own has made
@@ -23,6 +24,7 @@ from bac.node.clock import shown_at
 from bac.node.identity import identity_of, make_request, new_secrets, read_request, save_secrets
 from bac.node.keyfile import RANDOM, write_file
 from bac.node.network import FILE, Home, Network, init, load, new_passphrase
+from bac.node.newcomer import Newcomer, enlist
 from bac.types import Micros
 from bac.wire.transactions import Kind
 
@@ -42,18 +44,20 @@ class Fleet:
 
     Attributes:
         path: the directory of the demo.
-        network: as the honest see it, founders only.
+        network: as the honest see it.
         traitor: as the traitor sees it.
         sybil: as the stranger sees it.
-        authority: of the network, opened.
-        names: the trace's names of the founders, by the name of their node.
+        founders: the names of their nodes.
+        newcomers: by the names of their nodes.
+        names: the trace's names of the cars, by those of their nodes.
     """
 
     path: Path
     network: Network
     traitor: Network
     sybil: Network
-    authority: Authority
+    founders: tuple[str, ...]
+    newcomers: dict[str, Newcomer]
     names: dict[str, str]
 
     def time(self) -> Micros:
@@ -84,12 +88,15 @@ def found(path: Path, cast: tuple[Car, ...], window: Window) -> Fleet:
         net, nodes=len(founders), now=origin, engine="bac", options={"params": "demo", "coins": COINS},
         settings={"clock_rate": float(RATE), "clock_began_us": began, "clock_origin_us": origin}, ca=authority,
     )  # fmt: skip
-    names = dict(zip(network.homes, (car.vehicle for car in founders), strict=True))
     text = (net / FILE).read_text()
     traitor = _beside(path / "traitor", net, text.replace('engine = "bac"', f'engine = "{TRAITOR_ENGINE}"', 1))
     (path / "traitor" / "nodes").symlink_to("../net/nodes")
     sybil = _stranger(path / "sybil", network, text, origin)
-    return Fleet(path, network, load(traitor), load(sybil), authority, names)
+    arrivals = [enlist(load(net), origin, authority) for _ in range(len(cast) - len(founders))]
+    whole = load(net)
+    names = dict(zip(whole.homes, (car.vehicle for car in cast), strict=True))
+    newcomers = {each.home.name: each for each in arrivals}
+    return Fleet(path, whole, load(traitor), load(sybil), tuple(network.homes), newcomers, names)
 
 
 def _beside(path: Path, net: Path, text: str) -> Path:

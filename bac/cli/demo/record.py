@@ -20,7 +20,7 @@ from bac.cli.demo.fleet import SYBIL
 from bac.cli.demo.vehicle import JOURNAL
 from bac.errors import Code
 from bac.finality.site import Block
-from bac.ledger.receipts import Receipt
+from bac.ledger.receipts import Outcome, Receipt
 from bac.node import processes
 from bac.node.network import Home, Network
 from bac.node.store import read_archive
@@ -45,7 +45,7 @@ class Plan:
         traitor: the node that equivocates.
         killed: the leader that was killed; None: it did not come to that.
         leavers: nodes that drive off.
-        arrivals: how many were to arrive.
+        arrivals: nodes that come later.
         troubles: what went wrong with the run itself.
     """
 
@@ -54,7 +54,7 @@ class Plan:
     traitor: str
     killed: str | None
     leavers: tuple[str, ...]
-    arrivals: int
+    arrivals: tuple[str, ...]
     troubles: tuple[str, ...]
 
     def part(self, node: str) -> Part:
@@ -95,7 +95,7 @@ class Journey:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """A transaction in a confirmed block: what it asked for, and what became of it."""
+    """A transaction that a confirmed block decides: what it asked for, and what became of it."""
 
     id: Hash
     kind: str
@@ -229,6 +229,8 @@ def _read_journal(path: Path) -> Journey:
 def _confirmed(block: Block, receipts: tuple[Receipt, ...]) -> Iterator[Confirmed]:
     operations = {decoded.id: decoded.transaction.operation for decoded in transactions_in(block)}
     for receipt in receipts:
+        if receipt.outcome is Outcome.DEFERRED:
+            continue
         operation = operations[receipt.transaction]
         paid = operation.amount if isinstance(operation, Transfer) else 0
         yield Confirmed(receipt.transaction, type(operation).__name__, receipt.code, paid)

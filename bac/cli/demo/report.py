@@ -65,8 +65,8 @@ class VehicleRow(Row, frozen=True):
 class DemoRow(Row, frozen=True):
     """The whole demo, read back from what its nodes have on disk.
 
-    Times of the trace are block times; latencies and rates are by the machine's clock. `latency_*` is from handing in to
-    the node's word that a transaction is final, over those of the vehicles.
+    Times of the trace are block times; latencies and rates are by the machine's clock. `latency_*` is from handing in
+    to the node's word that a transaction is final, over those of the vehicles.
     """
 
     verdict: str
@@ -212,7 +212,8 @@ _CHECKS: Final = Answer("demo.checks", CheckRow, many=True)
 def show(row: DemoRow, say: Callable[[str], None]) -> None:
     """The whole answer as tables."""
     say(
-        f"{len(row.vehicles)} vehicles of the Hamburg trace, {row.trace_from[11:-1]} to {row.trace_to[11:-1]} at {row.rate}x"
+        f"{len(row.vehicles)} vehicles of the Hamburg trace, "
+        f"{row.trace_from[11:-1]} to {row.trace_to[11:-1]} at {row.rate} times its speed"
     )
     kinds = ", ".join(f"{count} {kind}" for kind, count in row.confirmed.items())
     say(f"confirmed: {row.blocks} blocks with {kinds}")

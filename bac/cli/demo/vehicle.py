@@ -106,11 +106,11 @@ class Vehicle:
         self._journal = Journal(home.path / JOURNAL)
         self._mine: dict[bytes, None] = {}
         self._client: Client | None = None
+        self._was_member = False
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._drive, self._listen)]
 
     def start(self) -> None:
-        """From now on it is on the road."""
-        self._road.present[self.car.vehicle] = self._keys
+        """From now on it is on the road; others hear of it once it is a member."""
         for thread in self._threads:
             thread.start()
 
@@ -178,10 +178,13 @@ class Vehicle:
             return False
 
     def _submit(self, client: Client, operations: Sequence[Operation]) -> bool:
-        account = client.query("account", owner=self._keys.public)
-        if account is None or account["next_nonce"] - account["nonce"] > WAITING_MAX:
-            self._journal.write(skipped="no account yet" if account is None else "too many wait")
+        if not self._is_member(client):
             return False
+        account = client.query("account", owner=self._keys.public)
+        if account["next_nonce"] - account["nonce"] > WAITING_MAX:
+            self._journal.write(skipped="too many wait")
+            return False
+        operations = [each for each in operations if self._can_pay(each, account["coins"])]
         expiry = Micros(self._fleet.time() + VALID_US)
         made = [
             draft(self._keys, self._road.place, each, nonce=nonce, expiry=expiry, fee=None)
@@ -196,6 +199,20 @@ class Vehicle:
             if receipt.code:
                 self._journal.write(refused=receipt.id.hex(), code=receipt.code)
         return not any(receipt.code for receipt in receipts)
+
+    def _is_member(self, client: Client) -> bool:
+        """Whether its membership acts in the present epoch; then it vouches for others, too, until it drives off."""
+        if self._was_member:
+            return True
+        said = client.query("standing", identity=self._keys.public)
+        self._was_member = said is not None and said["standing"] == "present"
+        if self._was_member:
+            self._road.present[self.car.vehicle] = self._keys
+        return self._was_member
+
+    def _can_pay(self, operation: Operation, coins: int) -> bool:
+        """Who has no coins does not buy."""
+        return not isinstance(operation, Transfer) or coins >= operation.amount + self._road.place.params.fee_base
 
     # ------------------------------------------------------------ what became of it
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from itertools import pairwise
 from typing import Final
 
 from bac.cli.archive import Beginning
@@ -68,7 +69,7 @@ def prefix(case: Case) -> int:
     """Every store holds one chain that only grows."""
     count = 0
     for name, kept in case.record.stores.items():
-        for one, other in zip(kept, kept[1:], strict=False):
+        for one, other in pairwise(kept):
             follows = other.height == one.height + 1 and other.block.header.parent == one.hash
             is_later = other.height > one.height + 1
             count += case.blame(follows or is_later, f"{name}: block {other.height} does not follow {one.height}")
@@ -137,6 +138,7 @@ def elections(case: Case) -> int:
         for each in case.recount.accounts
     )
     case.blame(count >= EPOCHS_MIN, f"only {count} epochs have ended")
+    case.blame(any(each.is_drawn for each in case.recount.accounts), "no electorate was drawn anew")
     return count
 
 
@@ -162,11 +164,10 @@ def equivocation(case: Case) -> int:
 def admission(case: Case) -> int:
     """Who was to arrive is a member, who was to leave is none any more; the stranger never was one."""
     members = dict(case.recount.replay.post.ledger.members())
-    founders = len(case.beginning.shard.members)
-    count = len(case.plan.vehicles) - founders
-    case.blame(count == case.plan.arrivals, f"{count} of {case.plan.arrivals} have arrived")
-    for name in list(case.plan.vehicles)[founders:]:
-        case.blame(case.record.identities[name] in members, f"{name} is no member")
+    count = 0
+    for name in case.plan.arrivals:
+        member = members.get(case.record.identities[name])
+        count += case.blame(member is not None and member.standing is Standing.PRESENT, f"{name} is no member")
     for name in case.plan.leavers:
         standing = members[case.record.identities[name]].standing
         count += case.blame(standing is Standing.LEAVING, f"{name} has not left")
