@@ -69,6 +69,32 @@ def select(beta: bytes, units: int, tau: int, total_units: int) -> int:
     return _select_exactly(u, units, tau, total_units)
 
 
+def interval(elected: int, units: int, tau: int, total_units: int) -> tuple[int, int]:
+    """The outputs that elect exactly `elected` units: F(λ - 1) and F(λ) in multiples of 2^-512, rounded down.
+
+    It shows people where an output lies; `select` decides exactly.
+
+    Raises:
+        ValueError: no output elects so many, or an argument is outside its range.
+    """
+    if not 0 <= elected <= units <= total_units or units == 0 or tau < 1:
+        raise ValueError(f"{elected} of {units} units, {tau} of {total_units} expected: no interval")
+    whole = 1 << OUTPUT_BITS
+    if tau >= total_units:
+        if elected < units:
+            raise ValueError(f"every unit is elected, not {elected} of {units}")
+        return 0, whole
+    rest = total_units - tau
+    surplus = _magnitude_bits(units, tau, total_units) + _GUARDS[0] + 2 * units.bit_length()
+    bits = OUTPUT_BITS + surplus
+    term = _power((rest << bits) // total_units, units, bits)
+    low, high = 0, term
+    for j in range(elected):
+        term = term * ((units - j) * tau) // ((j + 1) * rest)
+        low, high = high, high + term
+    return low >> surplus, whole if elected == units else min(high >> surplus, whole)
+
+
 def _select_within(u: int, units: int, tau: int, total_units: int, guard: int) -> int | None:
     """The number elected, or None where `guard` more bits than the error bound do not decide."""
     rest = total_units - tau
