@@ -37,6 +37,7 @@ from bac.replica.ground import Ground
 from bac.replica.machine import Post, ReplicaMachine, witnesses_of
 from bac.replica.standings import Assessment, assess
 from bac.types import Hash, NodeId
+from bac.wire.block import Elector
 from bac.wire.claims import Claim, SeedProof, claim_id
 from bac.wire.header import Header, Kind
 from bac.wire.registry import decode_item, tag_of
@@ -60,7 +61,7 @@ class EpochAccount:
         last: header of its last block.
         epoch: its electorate, committee and seeds.
         successors: those of the epoch after it.
-        is_drawn: whether the electorate drawn follows; False: it did not qualify, and the present one stays (E7).
+        drawn: the electorate drawn for it; the present one stays where that does not qualify (E7).
         assessments: of everybody with a record or with duties, by identity, ascending.
         shown: by identity and number of the duty, what first shows that it was done, in time or late.
         witnessed: by leader, the heights of the blocks in whose rounds it made a unique famous witness.
@@ -72,7 +73,7 @@ class EpochAccount:
     last: Header
     epoch: Epoch
     successors: Successors
-    is_drawn: bool
+    drawn: tuple[Elector, ...] = field(repr=False)
     assessments: tuple[Assessment, ...]
     shown: Mapping[tuple[NodeId, int], Shown] = field(repr=False)
     witnessed: Mapping[NodeId, tuple[int, ...]] = field(repr=False)
@@ -83,6 +84,11 @@ class EpochAccount:
     def number(self) -> int:
         """Which one it is."""
         return self.epoch.number
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the electorate drawn follows."""
+        return bool(self.drawn) and self.successors.electorate.members == Electorate(self.drawn).members
 
     @property
     def next_seed(self) -> Hash:
@@ -182,13 +188,12 @@ class Replay:
 
     def _end(self, derived: Derived, successors: Successors) -> EpochAccount:
         docket, place, epoch = self.machine.docket, self.machine.place, self._epoch
-        drawn = derived.state.draw.electors
         account = EpochAccount(
             docket=docket,
             last=derived.header,
             epoch=epoch,
             successors=successors,
-            is_drawn=successors.electorate.members == type(successors.electorate)(drawn).members if drawn else False,
+            drawn=derived.state.draw.electors,
             assessments=tuple(assess(docket, recovered=place.view > 0, params=self._params)),
             shown=self._shown,
             witnessed={leader: tuple(heights) for leader, heights in self._witnessed.items()},
