@@ -20,7 +20,7 @@ from bac.protocol import Effect, Message, Send, Timer
 from bac.sim import seeds
 from bac.sim.world import World
 from bac.types import Hash, Micros, NodeId
-from bac.wire.block import Body, Envelope
+from bac.wire.block import Body, Envelope, LeaderSignature
 from bac.wire.codec import encode
 from bac.wire.header import Header, Kind
 from bac.wire.registry import tag_of
@@ -131,7 +131,7 @@ class Traitor:
     def _lie(self, envelope: Envelope) -> Envelope:
         """The same header with another state root."""
         header = replace(envelope.header, state_root=Hash(self.random.randbytes(32)))
-        return Envelope(header, (self.site.sign_header(header),), None, envelope.proof)
+        return Envelope(header, self.sign(header), None, envelope.proof)
 
     def _fork(self, envelope: Envelope) -> Envelope | None:
         """Another valid block of the same height, on the twin of the parent if there is one."""
@@ -147,13 +147,17 @@ class Traitor:
         derived = term.validity.order(parent, time_us, items)
         if derived is None:
             return None
-        twin = Envelope(derived.header, (self.site.sign_header(derived.header),), None, envelope.proof)
+        twin = Envelope(derived.header, self.sign(derived.header), None, envelope.proof)
         made = term.tree.add(derived.header, header_hash(derived.header))
         made.body, made.draft = Body(items), derived
-        if term.validity.is_supermajority([self.site.me]):
+        if term.validity.is_supermajority([each.leader for each in twin.signatures]):
             made.envelope, made.is_signed = twin, True
             term.settle(made)
         return twin
+
+    def sign(self, header: Header) -> tuple[LeaderSignature, ...]:
+        """The signatures that it can give, ascending: its own."""
+        return (self.site.sign_header(header),)
 
     def arrange(self, items: tuple[bytes, ...], certificates: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """The items of a body without certificates, with these."""

@@ -1,16 +1,19 @@
 """Attacks that need the words of BAC 2.0, beside those of all engines with finality (`bac.sim.attacks_ledger`).
 
 A saboteur is a replica that puts other things into its events and openings than it should; a conspirator stands before
-it and changes what it says. Both have their node's own keys and nobody else's; they know who else is dishonest.
+it and changes what it says. The dishonest know each other and sign for each other: where they have two thirds of a
+committee's weight, it is captured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
+from bac.crypto.suite import KeyPair
+from bac.finality.epochs import Epoch
 from bac.finality.validity import tag_at
 from bac.protocol import Effect, Send
 from bac.replica.graph import identify
@@ -20,9 +23,11 @@ from bac.replica.replica import Replica
 from bac.sim.attacks_ledger import DEEDS as LEDGER_DEEDS
 from bac.sim.attacks_ledger import KEPT, Traitor
 from bac.types import Hash, NodeId
+from bac.wire.block import Envelope, LeaderSignature, leader_preimage
 from bac.wire.claims import Claim, ClaimList, Role, SeedProof
 from bac.wire.codec import encode
 from bac.wire.event import Event
+from bac.wire.header import Header, header_hash
 from bac.wire.registry import decode_item, tag_of
 from bac.wire.signed import UNSIGNED
 from bac.wire.sync import EventBatch
@@ -32,12 +37,20 @@ if TYPE_CHECKING:
     from random import Random  # noqa: TID251 (a type: the generator is handed in)
 
 LOADS: Final = ("omit", "withhold-seed", "spoil", "spam")
-WORDS: Final = ("fork", "withhold-events", "hoard-claims", "no-lists")
+WORDS: Final = ("fork", "withhold-events", "hoard-claims", "no-lists", "no-lead")
 DEEDS: Final = (*LEDGER_DEEDS, *LOADS, *WORDS)
+PATIENT: Final = "patient"
+"""A traitor with this among its deeds does the others only where the dishonest command the committee."""
 SPAM_ITEMS: Final = 12
 _ELECTORAL: Final = frozenset({tag_of(Claim), tag_of(ClaimList)})
 _SEED_TAG: Final = tag_of(SeedProof)
 _TRANSACTION_TAG: Final = tag_of(SignedTransaction)
+
+
+def commands(epoch: Epoch, gang: Collection[NodeId]) -> bool:
+    """Whether `gang` has more than two thirds of the committee's weight."""
+    held = sum(leader.weight for leader in epoch.committee if leader.identity in gang)
+    return 3 * held > 2 * sum(leader.weight for leader in epoch.committee)
 
 
 class Saboteur(Replica):
@@ -55,6 +68,8 @@ class Saboteur(Replica):
 
     def load(self, leadership: Leadership) -> tuple[bytes, ...]:
         """As the base's, changed."""
+        if not self._is_acting():
+            return super().load(leadership)
         items = self._kept(super().load(leadership))
         if "spam" in self.deeds:
             items = (*items, *(self._worthless() for _ in range(SPAM_ITEMS)))
@@ -63,7 +78,10 @@ class Saboteur(Replica):
         return items[-self._params.max_event_items :]
 
     def _collect(self, state: Post) -> tuple[bytes, ...]:
-        return self._kept(super()._collect(state))
+        return self._kept(super()._collect(state)) if self._is_acting() else super()._collect(state)
+
+    def _is_acting(self) -> bool:
+        return PATIENT not in self.deeds or commands(self.finality.term.epoch, self.gang)
 
     def _kept(self, items: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """Without the seed's proof, or without what honest members say about the election."""
@@ -91,17 +109,30 @@ class Saboteur(Replica):
 class Conspirator(Traitor):
     """A node of BAC 2.0 whose words are changed."""
 
-    def __init__(self, honest: Replica, deeds: frozenset[str], random: Random) -> None:
+    def __init__(self, honest: Replica, deeds: frozenset[str], random: Random, gang: Mapping[NodeId, KeyPair]) -> None:
+        """`gang` has the signing keys of all the dishonest."""
         super().__init__(honest, deeds, random)
+        self._gang = gang
         self._forks: dict[Hash, Event] = {}
 
     def arrange(self, items: tuple[bytes, ...], certificates: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """As the base's: the record of the round stays first."""
         return (*items[:1], *certificates, *items[1:])
 
+    def sign(self, header: Header) -> tuple[LeaderSignature, ...]:
+        """The signatures of all the dishonest who lead."""
+        leading = [each for each in sorted(self._gang) if each in self.honest.finality.term.epoch.leaders()]
+        message = leader_preimage(header_hash(header), self.site.scope.network, self.site.scope.shard)
+        return tuple(LeaderSignature(each, self._gang[each].sign(message)) for each in leading)
+
     def change(self, send: Send) -> Iterator[Effect]:
-        """As the base's; forked and withheld events, claims for some, no lists."""
+        """As the base's; forked and withheld events, claims for some, no lists, no part in leading."""
+        if PATIENT in self.deeds and not commands(self.honest.finality.term.epoch, self._gang):
+            yield send
+            return
         match send.message:
+            case EventBatch() | Envelope() if "no-lead" in self.deeds:
+                return
             case EventBatch() if "withhold-events" in self.deeds:
                 yield from self._to_friends(send)
             case EventBatch() if "fork" in self.deeds and self._is_fresh(send.message):

@@ -290,7 +290,8 @@ class ReplicaTrial(LedgerTrial):
 
     def corrupt(self, honest: Any, deeds: frozenset[str], random: Random) -> Protocol:
         """As the base's."""
-        return Conspirator(honest, deeds, random)
+        gang = {self.ids[node]: self._pairs[node] for node in self.dishonest(self.world)}
+        return Conspirator(honest, deeds, random, gang)
 
     def transaction(self, ordinal: int, node: int, random: Random) -> VerifiedTransaction:
         """As the base's; or an order of the authority's, which somebody has to bring in."""
