@@ -1,6 +1,6 @@
 """A network in a directory: ``net.toml``, genesis, and one directory per node.
 
-    net.toml        engine, options, settings, names and identities of the nodes
+    net.toml        engine, options, settings, names and identities of the nodes, their addresses beyond this machine
     genesis         encoded
     passphrase      opens the key files; random, readable by the owner alone
     authority.key   the key whose orders the ledger obeys; or
@@ -37,15 +37,17 @@ from bac.wire.transactions import Kind
 FILE: Final = "net.toml"
 NODES_MAX: Final = 1_024
 CREDENTIAL_LIFE: Final = 365 * DAY
+LOOPBACK: Final = "/ip4/127.0.0.1/tcp/0"
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The directory of one node."""
+    """The directory of one node, and where it listens: a multiaddress whose port may be 0, for any that is free."""
 
     name: str
     identity: NodeId
     path: Path
+    address: str = LOOPBACK
 
     @property
     def store(self) -> Path:
@@ -135,15 +137,18 @@ def load(path: Path) -> Network:
     """
     table = tomllib.loads((path / FILE).read_text())
     try:
-        homes = {
-            each["name"]: Home(each["name"], NodeId(bytes.fromhex(each["identity"])), path / "nodes" / each["name"])
-            for each in table["node"]
-        }
+        homes = {each["name"]: _home(path, each) for each in table["node"]}
         spares = tuple(each["name"] for each in table["node"] if each.get("spare", False))
         ca = path / table["ca"] if "ca" in table else None
         return Network(path, table["engine"], Settings.of(table.get("settings", {})), homes, spares, ca)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path / FILE}: {error!r}") from error
+
+
+def _home(path: Path, entry: Mapping[str, Any]) -> Home:
+    name = entry["name"]
+    identity = NodeId(bytes.fromhex(entry["identity"]))
+    return Home(name, identity, path / "nodes" / name, entry.get("address", LOOPBACK))
 
 
 def init(

@@ -68,7 +68,7 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
             member.network, member.params_digest, member.suite, partial(member.membership, protocol),
             admission_by(network.path if network.ca is None else network.ca, clock),
         )  # fmt: skip
-        transport = Libp2pTransport(derive(secrets.signing, "transport"))
+        transport = Libp2pTransport(derive(secrets.signing, "transport"), home.address)
         inbox = Inbox(settings.queue_bytes, settings.queue_frames)
         cell: list[Peers] = []
 
