@@ -100,6 +100,8 @@ class Term(ABC):
 
     def _arrived(self, link: Link, sender: NodeId | None) -> None:
         self.pulls.found_header(link.hash)
+        if link.certificate is not None:
+            self.accuse(*self.watch.certificate(link.certificate, self.tree))
         if link.header.kind is Kind.CLOSING:
             link.body = NOTHING
         else:
@@ -386,9 +388,11 @@ class Term(ABC):
         self._publish(certificate, link)
 
     def _publish(self, certificate: Certificate, link: Link | None) -> None:
-        """V8: whoever completes a certificate publishes it."""
-        is_ordinary = certificate.ballot.view == 0 and (link is None or link.closed is None)
-        self.site.out.send(self.epoch.leaders() if is_ordinary else self.site.others, certificate)
+        """V8: whoever completes a certificate publishes it, but where all leaders gather the acknowledgements."""
+        if certificate.ballot.view > 0 or (link is not None and link.closed is not None):
+            self.site.out.send(self.site.others, certificate)
+        elif len(self.epoch.committee) > self.site.params.acknowledgement_fanout:
+            self.site.out.send(self.epoch.leaders(), certificate)
 
     # ------------------------------------------------------------ proofs
 
