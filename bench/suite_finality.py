@@ -33,6 +33,7 @@ SIZES = (20, 50, 100, 200, 500, 2000)
 LARGE = 500
 PER_BLOCK = 10
 CAPTURES = 40
+DESERTED = (50, 100, 200, 500)
 
 
 class LongEpoch(BasicTrial):
@@ -150,6 +151,31 @@ def throughput() -> float:
     return (watched.simulation.delivered - before) / spent
 
 
+class Deserted(LongEpoch):
+    """As the base; a view that makes no progress ends soon."""
+
+    def make_params(self, world: World) -> Params:
+        """As the base's."""
+        return replace(super().make_params(world), view_timeout_us=PARAMS.view_timeout_us)
+
+
+def recovery(nodes: int) -> tuple[float, float]:
+    """Messages and bytes of one recovery: from the end of all leaders to the end of the epoch at all others."""
+    watched = watch(world_of(nodes), Deserted, Memo() if nodes > 50 else None)
+    simulation = watched.simulation
+    simulation.advance(SECOND)
+    for host in simulation.hosts[:LEADERS]:
+        host.crash(simulation.time)
+    before, ended = dict(simulation.tally()), set[int]()
+    while len(ended) < nodes - LEADERS:
+        simulation.advance(simulation.time + SECOND // 10)
+        ended |= {commit.node for commit in watched.commits if commit.block.header.view > 0}
+        if simulation.time > 60 * SECOND:
+            raise RuntimeError(f"{len(ended)} of {nodes - LEADERS} nodes have recovered in a minute")
+    after = simulation.tally()
+    return after["copies"] - before["copies"], after["bytes"] - before["bytes"]
+
+
 class Captured(BasicTrial):
     """Every third epoch one traitor has the committee's weight; what it does follows from the seed."""
 
@@ -208,6 +234,7 @@ def run() -> tuple[dict[str, Setting], list[Result]]:
     costs = [(size, *per_block(size)) for size in SIZES]
     waits = delays()
     lost = captures()
+    flights = [(size, *recovery(size)) for size in DESERTED]
     tenths = quantiles(lost, n=20)
     results = [
         at_most("messages per block, exponent of n", exponent([(n, m) for n, m, _ in costs]), "1", 1.1),
@@ -217,6 +244,14 @@ def run() -> tuple[dict[str, Setting], list[Result]]:
         Result("confirmation, median", median(waits), "network delays"),
         Result("confirmation, longest", max(waits), "network delays"),
         at_least("delivered messages, 500 EVs", throughput(), "1/s", 50_000),
+        at_most(
+            "messages per recovery, exponent of who is left",
+            exponent([(n - LEADERS, m) for n, m, _ in flights]),
+            "1",
+            1.1,
+        ),
+        *(Result(f"messages per recovery, n = {n}", m, "messages") for n, m, _ in flights),
+        *(Result(f"bytes per recovery, n = {n}", b, "bytes") for n, _, b in flights),
         Result("epochs ended by recovery", len(lost), "epochs"),
         Result("price of a captured committee, median", median(lost), "T0"),
         Result("price of a captured committee, 95 %", tenths[-1], "T0"),
