@@ -69,6 +69,7 @@ class Finality:
         self._served: list[Tree] = []
         self._said: dict[NodeId, Micros] = {}
         self._leap: BoundaryRecord | None = None
+        self._leap_us = Micros(0)
         self._confirmed_before = genesis.base.height
         site.keys.resume(records.load_erased(site.store))
         epoch = genesis
@@ -188,7 +189,7 @@ class Finality:
         self.site.out.add(SetTimer(REPEAT_TIMER, Micros(now + self.site.jitter_us(self.site.params.repeat_us))))
 
     def _repeat(self) -> None:
-        if self._leap is not None and self._leap.proof.path[0].epoch == self.term.epoch.number:
+        if self._leap is not None and self.term.now >= self._leap_us:
             self._enter(self._leap, None)
         self.term.repeat()
         if self.term.height == self._confirmed_before or not self.term.voter.is_elector:
@@ -311,9 +312,10 @@ class Finality:
         if self.term is not term:
             self.site.out.send((sender,), RecordPull(self.site.scope.shard, self.term.epoch.number))
             return
-        last = term.tree.get(header_hash(record.proof.path[0]))
-        if last is not None and term.tree.root.state is not None and term.tree.missing_ancestor(last) is None:
-            self._leap = record  # bodies alone are missing: they may come before the next repetition
+        if term.tree.get(header_hash(record.proof.path[0])) is not None and term.tree.root.state is not None:
+            # Who was away for a moment gets what it missed from those who have just ended the epoch, and executes it.
+            if self._leap is None:
+                self._leap, self._leap_us = record, Micros(term.now + self.site.params.repeat_us)
             return
         self._enter(record, None)
         self.site.out.send((sender,), RecordPull(self.site.scope.shard, self.term.epoch.number))
