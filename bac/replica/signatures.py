@@ -22,10 +22,12 @@ class Gathering:
     Attributes:
         header: once this leader has made it, or a peer has shown it.
         signatures: by leader, judged good.
+        weight: of the signers.
     """
 
     header: Header
     signatures: dict[NodeId, LeaderSignature] = field(default_factory=dict)
+    weight: int = 0
 
     def envelope(self, proof: ConfirmationProof | None) -> Envelope:
         """The header with all signatures that are here."""
@@ -41,6 +43,7 @@ class Signatures:
         self._total = sum(weights.values())
         self._all: dict[Hash, Gathering] = {}
         self._given: dict[tuple[int, NodeId], Hash] = {}
+        self._ready: dict[Hash, int] = {}
 
     def get(self, block_hash: Hash) -> Gathering | None:
         """What there is on a header."""
@@ -56,21 +59,25 @@ class Signatures:
         if gathering is None:
             gathering = self._all[block_hash] = Gathering(header)
         self._given[header.height, signature.leader] = block_hash
-        gathering.signatures.setdefault(signature.leader, signature)
+        if signature.leader not in gathering.signatures:
+            gathering.signatures[signature.leader] = signature
+            gathering.weight += self._weights[signature.leader]
+            if self.is_enough(gathering):
+                self._ready[block_hash] = header.height
         return gathering
 
     def is_enough(self, gathering: Gathering) -> bool:
         """Whether the signers have more than two thirds of the committee's weight."""
-        return 3 * sum(self._weights[leader] for leader in gathering.signatures) > 2 * self._total
+        return 3 * gathering.weight > 2 * self._total
 
     def ready(self) -> list[Hash]:
         """The headers with enough signatures, the lowest first."""
-        found = [(each.header.height, block_hash) for block_hash, each in self._all.items() if self.is_enough(each)]
-        return [block_hash for _, block_hash in sorted(found)]
+        return sorted(self._ready, key=lambda each: (self._ready[each], each))
 
     def forget(self, height: int) -> None:
         """Drops what is known of headers up to `height`."""
         for block_hash in [each for each, found in self._all.items() if found.header.height <= height]:
             del self._all[block_hash]
+            self._ready.pop(block_hash, None)
         for place in [each for each in self._given if each[0] <= height]:
             del self._given[place]
