@@ -1,7 +1,7 @@
-"""`bac demo`: the main job on real input. Sixteen vehicles of a real city's traffic as processes, elected, paid, judged.
+"""`bac demo`: the main job on real input. Vehicles of a real city's streets as processes: elected, paid, judged.
 
-`cast` draws who takes part from the packaged trace, `energy` says who pays whom; `fleet` makes the network, `vehicle` is
-what each of them does, `traitor` what one of them does instead, `course` what happens when. When all processes have
+`cast` draws who takes part from the packaged trace, `energy` says who pays whom; `fleet` makes the network, `vehicle`
+is what each of them does, `traitor` what one of them does instead, `course` what happens when. When all processes have
 ended, `record` reads what they have left on disk, `verdict` checks it, and `report` shows it.
 """
 
@@ -65,9 +65,8 @@ def demo(
         DEMO.show(row, output, as_json)
     else:
         show(row, _write)
-    say(
-        f"all in {row.elapsed_us / SECOND:.0f} s; the network is {f'in {keep}' if keep else 'removed (--keep DIR keeps it)'}"
-    )
+    where = "removed (--keep DIR keeps it)" if keep is None else f"in {keep}"
+    say(f"all in {row.elapsed_us / SECOND:.0f} s; the network is {where}")
     if row.verdict != "holds":
         failed = [f"{each.check}: {'; '.join(each.wrong)}" for each in row.checks if each.verdict != "holds"]
         raise CommandFailed("check-failed", f"{len(failed)} of {len(row.checks)} checks failed", " | ".join(failed))

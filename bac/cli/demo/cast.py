@@ -1,11 +1,12 @@
 """Who takes part, drawn from the packaged Hamburg trace by a rule, and where everybody is at each tick.
 
 The rule. A window of the trace is cut; the seed says where it begins. Three quarters of the cars found the network:
-they are on the road when the window begins. An eighth of all are founders who drive off while it lasts; a quarter arrive
-in its first half, and stay. All others stay throughout. Who they are follows from who meets whom: the first is the car
-that stays and spends most time within radio range of others that stay; each next one, of those who stay, then leave,
-then arrive, is the car that spends most time in range of those already drawn, where a pair counts for a minute at most;
-ties go to the lower name. So the cast is a neighbourhood that moves, as a shard is, and comes and goes as the trace says.
+they are on the road when the window begins. An eighth of all are founders who drive off while it lasts; a quarter
+arrive in its first half, and stay. All others stay throughout. Who they are follows from who meets whom: the first is
+the car that stays and spends most time within radio range of others that stay; each next one, of those who stay, then
+leave, then arrive, is the car that spends most time in range of those already drawn, where a pair counts for a minute
+at most; ties go to the lower name. So the cast is a neighbourhood that moves, as a shard is, and comes and goes as the
+trace says.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ class Part(StrEnum):
     STAYS = "stays"
     LEAVES = "leaves"
     ARRIVES = "arrives"
+
+
+DEEDS: Final = {Part.STAYS: "stay", Part.LEAVES: "leave", Part.ARRIVES: "arrive"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def draw(ticks: Ticks, window: Window, count: int) -> tuple[Car, ...]:
         for _ in range(number):
             free = sorted(name for name in pools[part] if name not in chosen)
             if not free:
-                raise ValueError(f"the window has only {len(pools[part])} cars that it {part}")
+                raise ValueError(f"the window has only {len(pools[part])} cars that {DEEDS[part]}, not {number}")
             others, cap_us = (chosen, PAIR_US_MAX) if chosen else (pools[part], window.length_us)
             name = max(free, key=partial(_affinity, tuple(others), met, cap_us))
             chosen.append(name)

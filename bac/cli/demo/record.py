@@ -16,7 +16,6 @@ from bac.cli.archive import Beginning, Chain, beginning_of, walk
 from bac.cli.blocks import BLOCK_BYTES_MAX, transactions_in
 from bac.cli.demo.cast import Part
 from bac.cli.demo.course import PROMISE
-from bac.cli.demo.fleet import SYBIL
 from bac.cli.demo.vehicle import JOURNAL
 from bac.errors import Code
 from bac.finality.site import Block
@@ -27,7 +26,7 @@ from bac.node.store import read_archive
 from bac.replica.explaining import Reckoning, reckon
 from bac.replica.replay import EpochAccount, Replay
 from bac.replica.standings import reputation_params
-from bac.types import Hash, NodeId
+from bac.types import Hash
 from bac.wire.codec import decode
 from bac.wire.header import header_hash
 from bac.wire.transactions import Transfer
@@ -192,11 +191,6 @@ class Record:
         except ValueError:
             return {"event": line}
         return found
-
-    def identity_of_sybil(self) -> NodeId:
-        """The stranger's."""
-        assert self.sybil.name == SYBIL, "the demo knows one stranger"
-        return self.sybil.identity
 
 
 def _read_store(home: Home) -> Iterator[Kept]:

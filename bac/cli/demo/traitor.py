@@ -24,7 +24,9 @@ class Equivocator(Conspirator):
     """Forks its events whenever it leads, from the third epoch on."""
 
     def __init__(self, construction: Construction, ground: Any) -> None:
-        super().__init__(Replica(construction, ground), frozenset({"fork"}), construction.random)
+        honest = Replica(construction, ground)
+        site = honest.finality.site
+        super().__init__(honest, frozenset({"fork"}), construction.random, {site.me: site.signing})
 
     def __getattr__(self, name: str) -> Any:
         """What a node reads of its protocol object is the honest one's."""

@@ -171,7 +171,7 @@ def admission(case: Case) -> int:
     for name in case.plan.leavers:
         standing = members[case.record.identities[name]].standing
         count += case.blame(standing is Standing.LEAVING, f"{name} has not left")
-    case.blame(case.record.identity_of_sybil() not in members, "the stranger is a member")
+    case.blame(case.record.sybil.identity not in members, "the stranger is a member")
     return count
 
 
