@@ -3,7 +3,7 @@
 All is recomputed from genesis (`bac.replica.replay`); that the blocks are confirmed is shown by the proofs, judged by
 the electorates found on the way.
 
-Source: docs/spec/replica.md RP-90 to RP-93.
+Source: docs/spec/replica.md RP-110 to RP-113.
 """
 
 from __future__ import annotations

@@ -200,8 +200,8 @@ def _legend(height: int) -> Iterator[str]:
         ("ordered", ORDERED),
         ("waiting", WAITING),
     ]
-    for place, (words, color) in enumerate(entries):
-        x = MARGIN + 130 * place
-        y = height - 14
+    x, y = MARGIN - 20, height - 14
+    for words, color in entries:
         yield f'<circle cx="{x}" cy="{y - 4}" r="6" fill="{color}" stroke="{STROKE}"/>'
         yield f'<text x="{x + 12}" y="{y}">{words}</text>'
+        x += 40 + 6 * len(words)

@@ -6,7 +6,7 @@ then what stands between the record and the vote.
 
 Pure: it reads the accounts of `bac.replica.replay`.
 
-Source: docs/spec/replica.md RP-94 to RP-98; docs/spec/election.md EL-81 to EL-83.
+Source: docs/spec/replica.md RP-114 to RP-118; docs/spec/election.md EL-81 to EL-83.
 """
 
 from __future__ import annotations

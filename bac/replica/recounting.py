@@ -4,7 +4,7 @@ Nothing here is asked of the machine that drew: the random function's outputs co
 blocks and the keys on the register, the seats from `election.sortition`, the committee from `election.committee`. What
 does not fit is a fault, in words.
 
-Source: docs/spec/replica.md RP-99; docs/spec/election.md EL-10, EL-30 to EL-34, EL-50 to EL-60.
+Source: docs/spec/replica.md RP-119; docs/spec/election.md EL-10, EL-30 to EL-34, EL-50 to EL-60.
 """
 
 from __future__ import annotations

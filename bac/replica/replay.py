@@ -8,7 +8,7 @@ that every reputation and every committee in it follows from the ordered facts, 
 What is not judged here is whether the blocks are confirmed: that takes the proofs, and the electorates found here
 (`bac.proofs.confirmation`).
 
-Source: docs/spec/replica.md RP-90 to RP-93.
+Source: docs/spec/replica.md RP-110 to RP-113.
 """
 
 from __future__ import annotations
