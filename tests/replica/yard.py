@@ -9,6 +9,7 @@ from typing import Any
 
 from bac.crypto.keys import NodeSecrets, next_seed
 from bac.crypto.standin import StandIn
+from bac.crypto.suite import Suite
 from bac.finality.chain import Link, Verdict, header_hash
 from bac.finality.epochs import Epoch
 from bac.finality.machine import Place
@@ -57,9 +58,11 @@ def secrets_of(number: int) -> NodeSecrets:
 class Yard:
     """`units[i]` are endowed to member i; who has none is registered, too, if `units` names it."""
 
-    def __init__(self, units: Sequence[int] = (6000, 5000, 4000, 3000, 2000), params: Params = PARAMS) -> None:
+    def __init__(
+        self, units: Sequence[int] = (6000, 5000, 4000, 3000, 2000), params: Params = PARAMS, suite: Suite | None = None
+    ) -> None:
         self.params = params
-        self.suite = StandIn(b"m" * 32, "ed25519-list")
+        self.suite: Suite = suite or StandIn(b"m" * 32, "ed25519-list")
         self.secrets: dict[NodeId, NodeSecrets] = {}
         self.ids: list[NodeId] = []
         for number in range(len(units)):
