@@ -8,7 +8,7 @@ import sys
 
 from bench.record import report
 
-SUITES = ("hashgraph", "election", "shards", "ledger", "crypto", "sim", "finality", "node")
+SUITES = ("hashgraph", "election", "shards", "ledger", "crypto", "sim", "finality", "node", "links")
 
 
 def main() -> int:

@@ -2,8 +2,8 @@
 
 Up to `links` peers, everybody keeps a link to everybody. Beyond, a node keeps links to the leaders of the epoch, since
 most of what is said is said to or by them, and to `neighbours` others, drawn by hash, so that gossip spreads. A link to
-anybody else is opened when there is something to say, not more than so many per second, and closed when it has been
-idle, or when too many are open: then the one that was not used for longest goes first.
+anybody else is opened when there is something to say, so often at most, and closed when it has been idle, or when too
+many are open: then the one that was not used for longest goes first.
 
 Source: docs/spec/node.md NO-25.
 """
@@ -22,7 +22,7 @@ from bac.node.settings import Settings
 from bac.types import NodeId
 
 DIAL_BURST: Final = 16
-"""Seconds' worth of links that may be opened on demand at once."""
+"""Links that a quiet node may open on demand at once."""
 
 
 class Links:
@@ -57,19 +57,20 @@ class Links:
         """Seconds to wait before one more link may be opened on demand; it counts."""
         now = trio.current_time()
         if self._dials is None:
-            self._dials = Bucket(self._settings.dials, DIAL_BURST, now)
+            rate = 1 / self._settings.dial_every
+            self._dials = Bucket(rate, DIAL_BURST / rate, now)
         return self._dials.take(1, now)
 
     def make_room(self, peers: Iterable[Peer]) -> None:
         """Has the least used of the links that are not kept closed, if as many are open as may be."""
-        spare = [peer for peer in peers if peer.is_connected and not peer.is_kept]
-        if len(spare) >= self._settings.links:
+        spare = [peer for peer in peers if peer.outbound is not None and not peer.is_kept and not peer.is_closing]
+        if len(spare) >= self._settings.spare_links:
             idle = min(spare, key=lambda peer: peer.used)
-            idle.used = -self._settings.idle
+            idle.is_closing = True
             idle.wake.set()
 
     def is_idle(self, peer: Peer) -> bool:
         """Whether the link to this peer may be closed."""
         if peer.is_kept or peer.waiting:
             return False
-        return trio.current_time() - peer.used >= self._settings.idle
+        return peer.is_closing or trio.current_time() - peer.used >= self._settings.idle

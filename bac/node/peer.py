@@ -27,6 +27,7 @@ class Peer:
         banned_until: moment (of the loop) before which it is not let in.
         strikes: moments of its last rejected messages.
         used: moment of the last message to it.
+        is_closing: the link to it makes room for another.
         inbound: serves its stream to this node.
         outbound: serves the stream to it.
         life: all that is done about it.
@@ -45,6 +46,7 @@ class Peer:
     banned_until: float = 0.0
     strikes: deque[float] = field(default_factory=deque)
     used: float = 0.0
+    is_closing: bool = False
     inbound: trio.CancelScope | None = None
     outbound: trio.CancelScope | None = None
     life: trio.CancelScope = field(default_factory=trio.CancelScope)

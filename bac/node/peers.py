@@ -192,14 +192,14 @@ class Peers:
         while True:
             while not peer.is_wanted:
                 await peer.woken()
-            if not peer.is_kept:
-                self._links.make_room(self.known.values())
-                if peer.inbound is None:
-                    await trio.sleep(self._links.pause())
+            if not peer.is_kept and peer.inbound is None:
+                await trio.sleep(self._links.pause())
             if peer.is_cut or peer.banned_until > trio.current_time():
                 await trio.sleep(self._settings.retry_min)
                 continue
-            began, is_idle = trio.current_time(), False
+            began, is_idle, peer.is_closing = trio.current_time(), False, False
+            if not peer.is_kept:
+                self._links.make_room(self.known.values())
             with trio.CancelScope() as peer.outbound:
                 is_idle = await self._serve_out(peer)
             peer.outbound, peer.is_connected = None, False

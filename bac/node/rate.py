@@ -6,9 +6,9 @@ from __future__ import annotations
 class Bucket:
     """Grants `rate` per second, and `burst` seconds of it at once to who was quiet."""
 
-    def __init__(self, rate: int, burst: int, now: float) -> None:
+    def __init__(self, rate: float, burst: float, now: float) -> None:
         self._rate = rate
-        self._most = float(rate * burst)
+        self._most = rate * burst
         self._left = self._most
         self._then = now
 

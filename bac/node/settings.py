@@ -33,10 +33,11 @@ class Settings:
         retry_max: see `retry_min`.
         ping: between two pings.
         silence: without an answer to pings for so long, a peer is given up and dialled again.
-        links: peers up to whose number all are linked; and beyond, most links that are open on demand.
+        links: peers up to whose number all are linked.
         neighbours: peers besides the leaders to whom a link is kept where there are more.
-        idle: a link that was opened on demand is closed when nothing was sent for so long.
-        dials: links opened on demand per second.
+        spare_links: links to others, opened on demand; the least recently used makes room.
+        dial_every: between two such links, after a first few.
+        idle: such a link is closed when nothing was sent for so long.
         applicants: peers with a credential that are no members; the oldest makes room for a new one.
         applicant_bytes_rate: received bytes per second, per applicant.
         applicant_frames_rate: the same in frames.
@@ -71,8 +72,9 @@ class Settings:
     silence: float = 8.0
     links: int = 40
     neighbours: int = 8
+    spare_links: int = 8
+    dial_every: float = 4.0
     idle: float = 30.0
-    dials: int = 1
     applicants: int = 8
     applicant_bytes_rate: int = 64 << 10
     applicant_frames_rate: int = 32

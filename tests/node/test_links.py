@@ -56,7 +56,7 @@ def test_links_on_demand_are_bounded() -> None:
     """NO-25: so many at a time, the least used goes first; and so many per second, after a first burst."""
 
     async def main() -> None:
-        caps = Settings(links=2, neighbours=1, idle=1000.0)
+        caps = Settings(links=2, neighbours=1, spare_links=2, idle=1000.0)
         async with nodes(COUNT, caps, leaders=()) as made:
             await trio.sleep(5)
             for place in range(7):

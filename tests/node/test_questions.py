@@ -53,7 +53,8 @@ def check_receipt_of_transfer(made: Town) -> None:
         with made.client("n00") as client:
             answer = client.query("receipt", id=identity)
         if answer is not None:
-            break
-    header = decode(Block, final.block, BLOCK_BYTES_MAX).header
-    receipt, tip = check_receipt(decode(ReceiptAnswer, answer), header.state_root)
-    assert (receipt.transaction, receipt.outcome, tip.height) == (identity, Outcome.APPLIED, header.height)
+            header = decode(Block, final.block, BLOCK_BYTES_MAX).header
+            receipt, tip = check_receipt(decode(ReceiptAnswer, answer), header.state_root)
+            assert (receipt.transaction, receipt.outcome, tip.height) == (identity, Outcome.APPLIED, header.height)
+            return
+    pytest.fail("no receipt was told")
