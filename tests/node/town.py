@@ -103,6 +103,22 @@ class Town:
         with self.client(name) as client:
             return [client.wait(each, patience) for each in ids]
 
+    def wait_settled(self, name: str, patience: float = PATIENCE) -> None:
+        """Returns when the node's state has every transfer so far: it may have taken the state without the blocks."""
+
+        def is_settled() -> bool:
+            with self.client(name) as client:
+                account = client.query("account", owner=self.payer.keys.public)
+            return account is not None and account["nonce"] >= self.payer.nonce
+
+        until(is_settled, f"{name} has caught up", patience)
+
+    def finals(self, name: str, ids: Iterable[bytes]) -> dict[bytes, str]:
+        """The codes of those that the node knows to be final."""
+        with self.client(name) as client:
+            found = [client.final(each) for each in ids]
+        return {each.id: each.code for each in found if each is not None}
+
     def reported(self, name: str) -> dict[int, bytes]:
         """Every commit that the node has reported, by number."""
         found: dict[int, bytes] = {}
