@@ -1,8 +1,9 @@
 """The memo of execution: in one process many nodes execute the same body on the same state.
 
-Execution is a pure function of (root of the parent's state, body), so its answer may be shared. In a large run this is
-what makes hundreds of full nodes affordable. It also hides a node that executes differently from the others, so it is
-for measurements above `NODES_MIN` nodes only, never for the swarm, and the record of a run names it.
+Execution is a pure function of (root of the parent's state, body), and so is all that a block must say of (parent,
+body): the answers may be shared. In a large run this is what makes hundreds of full nodes affordable. It also hides a
+node that executes differently from the others, so it is for measurements of at least `NODES_MIN` nodes only, never for
+the swarm, and the record of a run names it.
 """
 
 from __future__ import annotations
