@@ -21,10 +21,11 @@ import trio
 
 from bac.crypto.keys import derive
 from bac.node.admission import admission_by
-from bac.node.clock import clock_by
+from bac.node.clock import Clock, clock_by
 from bac.node.control import Control
 from bac.node.credential import parse
 from bac.node.driver import Driver, World
+from bac.node.engine import Member
 from bac.node.handshake import Gate, NotAdmitted, introduce
 from bac.node.inbox import Inbox
 from bac.node.keyfile import write_file
@@ -35,6 +36,7 @@ from bac.node.peers import Peers
 from bac.node.places import Places
 from bac.node.query import Desk
 from bac.node.store import Owner, Store, UnfitStore
+from bac.protocol import Protocol
 from bac.types import NodeId
 from bac.wire.codec import PROTOCOL_VERSION, encode
 from bac.wire.sync import Hello
@@ -64,10 +66,7 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
     secrets = network.secrets(home)
     with _locked(home), _opened(home, Owner(member.network, member.engine, member.identity)) as store:
         protocol = member.construct(Random(int.from_bytes(os.urandom(16), "big")), store.log, store)
-        gate = Gate(
-            member.network, member.params_digest, member.suite, partial(member.membership, protocol),
-            admission_by(network.path if network.ca is None else network.ca, clock),
-        )  # fmt: skip
+        gate = _gate(network, member, protocol, clock)
         transport = Libp2pTransport(derive(secrets.signing, "transport"), home.address)
         inbox = Inbox(settings.queue_bytes, settings.queue_frames)
         cell: list[Peers] = []
@@ -106,6 +105,12 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
             store.close()
             # The transport's own end waits a tenth of a second per connection; everything is durable: let the kernel.
             os._exit(0)
+
+
+def _gate(network: Network, member: Member, protocol: Protocol, clock: Clock) -> Gate:
+    """Judges peers by the chain, and by the network's authority, if it has one that issues credentials."""
+    judge = admission_by(network.path if network.ca is None else network.ca, clock)
+    return Gate(member.network, member.params_digest, member.suite, partial(member.membership, protocol), judge)
 
 
 async def _review(peers: Peers) -> None:
