@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bac.sim import seeds
-from bac.sim.basic import SHARD, BasicTrial
+from bac.sim.basic import BasicTrial
 from bac.sim.memo import NODES_MIN, Memo
 from bac.sim.network import Network
 from bac.sim.simulation import Simulation
@@ -26,7 +26,7 @@ def run(memo: Memo | None) -> tuple[bytes, int]:
     simulation.advance(3 * SECOND)
     honest = simulation.hosts[NODES_MIN - 1].protocol
     assert honest is not None
-    height, _ = trial.oracle.confirmed(honest)[SHARD]
+    ((height, _),) = trial.oracle.confirmed(honest).values()
     return simulation.trace.digest(), height
 
 
