@@ -6,9 +6,9 @@ An answer is *final* (with the block and its proof), *rejected* (it will never h
 
 from __future__ import annotations
 
-import os  # noqa: TID251 (a client is beside the node: sockets and waiting are its business)
-import socket  # noqa: TID251
-import time  # noqa: TID251
+import os
+import socket
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,15 @@ class Unreachable(Exception):
 
 class TimedOut(Exception):
     """The node did not answer in time; what was asked may still happen."""
+
+
+class Refused(Exception):
+    """A transaction that was accepted will never be executed; `code` says why: its nonce was used by another, say."""
+
+    def __init__(self, transaction_id: bytes, code: str) -> None:
+        super().__init__(f"the transaction will never be executed: {code}")
+        self.id = transaction_id
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +133,14 @@ class Client:
         return self._value(self._ask(Query(self._next(), about, arguments)))
 
     def final(self, transaction_id: bytes) -> Final | None:
-        """The final answer about a transaction; None while it is unknown."""
+        """The final answer about a transaction; None while it is unknown.
+
+        Raises:
+            Refused: it was accepted, and never will be executed.
+        """
         found = self.query("transaction", id=transaction_id)
+        if found["state"] == "rejected":
+            raise Refused(transaction_id, found["code"])
         if found["state"] != "final":
             return None
         return Final(transaction_id, found["code"], found["commit"], found["block"], found["proof"])
@@ -134,6 +149,7 @@ class Client:
         """The final answer about a transaction, when there is one.
 
         Raises:
+            Refused: it was accepted, and never will be executed.
             TimedOut: it is still unknown.
         """
         deadline = time.monotonic() + timeout

@@ -16,7 +16,7 @@ from bac.cli.output import Answer, AsJson, Format, Output, Row
 from bac.cli.passphrase import PassphraseFile
 from bac.cli.place import HERE, Net, Via, account_of, connect, genesis_file, node_identity, secrets_of, transaction_id
 from bac.cli.times import SECOND, instant, parse_duration, show_time
-from bac.client import Client, Final
+from bac.client import Client, Final, Refused
 from bac.errors import Rejected
 from bac.intake import Intake
 from bac.node.keyfile import write_file
@@ -250,7 +250,7 @@ def wait(
     patience = parse_duration(timeout) / SECOND
     wanted = [transaction_id(each) for each in transactions]
     with connect(net, via) as client:
-        rows = [_decided(client.wait(each, patience)) for each in wanted]
+        rows = [_awaited(client, each, patience) for each in wanted]
     WAIT.show(rows, output, as_json)
     _fail_for(rows)
 
@@ -265,10 +265,16 @@ def _follow(client: Client, row: Followed, patience: float) -> Followed:
     """The final answer about what was accepted; the row itself for anything else."""
     if row.state != "accepted" or row.id is None:
         return row
-    return _decided(client.wait(bytes.fromhex(row.id), patience))
+    return _awaited(client, bytes.fromhex(row.id), patience)
 
 
-def _decided(final: Final) -> Followed:
+def _awaited(client: Client, identity: bytes, patience: float) -> Followed:
+    """What became of an accepted transaction."""
+    try:
+        final = client.wait(identity, patience)
+    except Refused as refused:
+        reason = f"{refused.code}: {refused}"
+        return Followed(id=identity.hex(), state="rejected", outcome=None, commit=None, reason=reason)
     outcome = final.code or "applied"
     return Followed(id=final.id.hex(), state="final", outcome=outcome, commit=final.commit, reason=None)
 

@@ -136,6 +136,7 @@ class Driver:
                 self._take(self._protocol.on_message(each.sender, value, now))
             else:
                 self._take(self._protocol.on_transaction(self._member.verify_transaction(value), now))
+                self._world.places.accept(self._member.transaction_id(value), value)
                 self._answers.append(partial(each.answer, None))
         except Rejected as refusal:
             self._refuse(each, refusal)
@@ -159,6 +160,8 @@ class Driver:
                 case Commit(block, proof):
                     encode = self._member.encode
                     outcomes = tuple(self._member.outcomes(block, self._protocol))
+                    if not self._member.follows(block):
+                        self._world.places.lose_track()
                     for identity, _ in outcomes:
                         self._world.places.free(identity)
                     self._world.store.stage_commit(encode(block), encode(proof), outcomes)

@@ -107,6 +107,14 @@ class Member(Interface):
         """What a committed block decided: (id of a transaction, "" or the code why it had no effect)."""
         ...
 
+    def follows(self, block: Any) -> bool:
+        """Asked for each committed block: whether nothing was committed between the one asked about before and it."""
+        ...
+
+    def never(self, transaction: Any, protocol: Protocol) -> str:
+        """The code why a transaction that no block in sight has decided never will be; "" while it may be."""
+        ...
+
     def ask(self, protocol: Protocol, question: str, arguments: Mapping[str, Any]) -> Any:
         """Answers a client's question about the state in built-in types. Raises ValueError: no such question."""
         ...

@@ -14,7 +14,7 @@ from bac.crypto.batch import Claim
 from bac.crypto.cache import Cached
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.production import Production
-from bac.errors import Rejected
+from bac.errors import Code, Rejected
 from bac.finality.site import Block
 from bac.finality.validity import fits, tag_at
 from bac.genesis import (
@@ -92,6 +92,7 @@ class LedgerMember:
         founders = {member.identity: bytes(member.identity) for member in shard.members}
         self._membership = Membership(founders, leaders=self._ground.epoch.leaders())
         self._epoch = -1
+        self._height = 0
         self._state = genesis_state(genesis, self.shard)
         self._intake = Intake(self.network, self.shard, genesis.authority, self.suite, founders.get)
 
@@ -156,6 +157,23 @@ class LedgerMember:
         receipts = machine_of(node_of(protocol)).receipts(block.header.state_root)
         decided = (each for each in receipts if each.outcome is not Outcome.DEFERRED)
         return [(each.transaction, "" if each.code is None else each.code.value) for each in decided]
+
+    def follows(self, block: Block) -> bool:
+        """As the member's: by the heights."""
+        before, self._height = self._height, block.header.height
+        return before in {self._height, self._height - 1}
+
+    def never(self, transaction: DecodedTransaction, protocol: Protocol) -> str:
+        """As the member's: its nonce is used, or it has expired, in a state of which every block was in sight."""
+        node = node_of(protocol)
+        state = confirmed_state(node)
+        if state is None or node.finality.confirmed()[0] != self._height:
+            return ""
+        sender, nonce = self.transaction_place(transaction)
+        account = state.account(NodeId(sender))
+        if account is not None and account.nonce > nonce:
+            return Code.NONCE_USED.value
+        return Code.EXPIRED.value if transaction.transaction.expiry < state.tip().time_us else ""
 
     def ask(self, protocol: Protocol, question: str, arguments: Mapping[str, Any]) -> Any:
         """As the member's: ``genesis``, and the questions of `bac.node.ledger_questions`."""

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 FORGOTTEN: Final = 5.0
 """Seconds after which a transaction that is not decided makes room, and a refused account need not come back."""
 REFUSED_MAX: Final = 4_096
 """Accounts remembered as refused."""
+ACCEPTED_MAX: Final = 8_192
+"""Accepted transactions remembered, so that it can be told when one will never be decided."""
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class Places:
         self._most = most
         self._taken: OrderedDict[bytes, float] = OrderedDict()
         self._refused: OrderedDict[bytes, _Refused] = OrderedDict()
+        self._accepted: OrderedDict[bytes, Any] = OrderedDict()
 
     def take(self, transaction_id: bytes, account: bytes, nonce: int, now: float) -> bool:
         """Takes a place for a transaction; False: the client should submit it again later."""
@@ -62,6 +65,21 @@ class Places:
     def free(self, transaction_id: bytes) -> None:
         """A transaction is decided, or the protocol has refused it."""
         self._taken.pop(transaction_id, None)
+        self._accepted.pop(transaction_id, None)
+
+    def accept(self, transaction_id: bytes, transaction: Any) -> None:
+        """The protocol has taken a transaction."""
+        self._accepted[transaction_id] = transaction
+        if len(self._accepted) > ACCEPTED_MAX:
+            self._accepted.popitem(last=False)
+
+    def find(self, transaction_id: bytes) -> Any | None:
+        """A transaction that was accepted and that no commit has decided; None where that is not known."""
+        return self._accepted.get(transaction_id)
+
+    def lose_track(self) -> None:
+        """Blocks were skipped: what they decided is not known here."""
+        self._accepted.clear()
 
     def _has_room(self, now: float) -> bool:
         if len(self._taken) < self._most:

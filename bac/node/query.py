@@ -66,10 +66,12 @@ class Desk:
         }
 
     def _transaction(self, id: bytes) -> dict[str, Any]:  # noqa: A002 (the word of the surface)
-        """*final* with block and proof, or *unknown*: it may still happen."""
+        """*final* with block and proof, *rejected*: it never will be, or *unknown*: it may still happen."""
         outcome = self.world.store.outcome(id)
         if outcome is None:
-            return {"state": "unknown"}
+            waiting = self.world.places.find(id)
+            code = "" if waiting is None else self.member.never(waiting, self.protocol)
+            return {"state": "rejected", "code": code} if code else {"state": "unknown"}
         (commit,) = self.world.store.commits(outcome.number, 1)
         return {
             "state": "final",

@@ -83,6 +83,12 @@ class EchoMember:
     def outcomes(self, block: Said, protocol: Protocol) -> Iterable[tuple[bytes, str]]:
         return [(block.text.encode(), "")]
 
+    def follows(self, block: Said) -> bool:
+        return True
+
+    def never(self, transaction: Word, protocol: Protocol) -> str:
+        return ""
+
     def ask(self, protocol: Protocol, question: str, arguments: Mapping[str, Any]) -> Any:
         raise ValueError(f"no question {question!r}")
 

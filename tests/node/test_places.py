@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bac.node.places import FORGOTTEN, REFUSED_MAX, Places
+from bac.node.places import ACCEPTED_MAX, FORGOTTEN, REFUSED_MAX, Places
 
 A, B = b"a", b"b"
 
@@ -24,6 +24,18 @@ def test_a_place_is_held_until_the_transaction_is_decided() -> None:
     places.free(b"00")
     assert [take(places, b"%d" % account, 0, 1.0) for account in (2, 3)] == [True, False]
     assert take(places, b"4", 0, FORGOTTEN + 1.5)
+
+
+def test_what_was_accepted_is_found_until_it_is_decided_or_out_of_sight() -> None:
+    """NO-18: within a bound."""
+    places = Places(2)
+    for number in range(ACCEPTED_MAX + 1):
+        places.accept(b"%d" % number, number)
+    assert [places.find(b"%d" % number) for number in (0, 1, ACCEPTED_MAX)] == [None, 1, ACCEPTED_MAX]
+    places.free(b"1")
+    assert places.find(b"1") is None
+    places.lose_track()
+    assert places.find(b"2") is None
 
 
 def test_an_account_that_was_refused_is_served_in_order() -> None:

@@ -6,12 +6,13 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from bac.client import Client, Final, TimedOut, Unreachable
+from bac.client import Client, Final, Refused, TimedOut, Unreachable
 from bac.node import network, processes
 from bac.node.network import load
 from bac.node.requests import BUSY
@@ -62,6 +63,27 @@ def test_a_client_is_answered_final_rejected_or_unknown(tmp_path: Path) -> None:
             client.query("commits", nonsense=0)
         socket = made.net.home("n00").path / "control.sock"
         assert stat.S_IMODE(socket.stat().st_mode) == 0o600
+
+
+def test_of_two_with_one_nonce_one_is_final_and_the_other_rejected(tmp_path: Path) -> None:
+    """NO-18: what was accepted and lost its nonce to another is not waited for in vain."""
+    with town(tmp_path / "net", 4) as made:
+        rivals = []
+        for name, fee in (("n00", 20_000), ("n01", 40_000)):
+            with made.client(name) as client:
+                (receipt,) = client.submit([made.payer.transfer(made.net.home(name).identity, fee=fee)])
+            assert receipt.code == ""
+            rivals.append((name, receipt.id))
+            made.payer.nonce = 0
+        refused: list[bytes] = []
+        for name, identity in rivals:
+            with made.client(name) as client, suppress(Refused):
+                client.wait(identity, PATIENCE)
+                continue
+            with made.client(name) as client, pytest.raises(Refused, match="nonce-used"):
+                client.final(identity)
+            refused.append(identity)
+        assert len(refused) == 1
 
 
 def test_who_submits_too_much_is_told_busy(tmp_path: Path) -> None:
