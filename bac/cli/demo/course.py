@@ -16,6 +16,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
+from bac.cli.blocks import BLOCK_BYTES_MAX
 from bac.cli.demo.cast import Car, Part, Ticks, Window
 from bac.cli.demo.fleet import SYBIL, Fleet
 from bac.cli.demo.progress import Told
@@ -23,18 +24,20 @@ from bac.cli.demo.vehicle import Road, Vehicle
 from bac.cli.drafting import Place
 from bac.client import Client, TimedOut, Unreachable
 from bac.crypto.production import Production
+from bac.finality.site import Block
 from bac.node import processes
 from bac.params import PRESETS
 from bac.types import NodeId
+from bac.wire.codec import decode
 
 SYBIL_AT: Final = 0.15
 SYBIL_SECONDS: Final = 4.0
 KILL_AT: Final = 0.4
-DEAD_SECONDS: Final = 4.0
+DEAD_SECONDS: Final = 3.0
 LOOK_SECONDS: Final = 0.25
 READY_SECONDS: Final = 25.0
 GONE_SECONDS: Final = 15.0
-SETTLE_SECONDS: Final = 6.0
+SETTLE_SECONDS: Final = 20.0
 PROMISE: Final = "promised.json"
 """In the home of who is killed: how far it had reported the chain as confirmed."""
 
@@ -79,9 +82,9 @@ class Course:
         for vehicle in self.vehicles:
             vehicle.leave_road()
         self.told.note("the window ends; what is under way is confirmed")
-        self._wait_until(time.time() + SETTLE_SECONDS)
         for thread in self._threads:
-            thread.join(GONE_SECONDS)
+            thread.join(READY_SECONDS)
+        self._settle()
         for vehicle in self.vehicles:
             vehicle.stop()
 
@@ -130,6 +133,25 @@ class Course:
             self.told.look(self._head())
         if self.is_stopped.is_set():
             raise Stopped
+
+    def _settle(self) -> None:
+        """Until every node that runs has confirmed what the first one has now, or for `SETTLE_SECONDS`."""
+        target = (self._head() or {"height": 0})["height"]
+        deadline = time.time() + SETTLE_SECONDS
+        while time.time() < deadline and self._is_behind(target):
+            self._wait_until(time.time() + LOOK_SECONDS)
+
+    def _is_behind(self, height: int) -> bool:
+        for home in self.fleet.network.homes.values():
+            if processes.pid_of(home) is None:
+                continue
+            try:
+                with Client(home.path, 1.0) as client:
+                    if _reported_height(client) < height:
+                        return True
+            except (Unreachable, TimedOut):
+                return True
+        return False
 
     def _head(self) -> dict[str, Any] | None:
         for home in self.fleet.network.homes.values():
@@ -190,9 +212,8 @@ class Course:
         victim = next(name for name in (*leaders, *staying) if name in staying)
         home = network.home(victim)
         with Client(home.path, 10.0) as client:
-            count = client.query("status")["commits"]
-            (last,) = client.query("commits", first=count, limit=1)
-        promise = {"commit": count, "block": sha256(last["block"]).hexdigest()}
+            count, block = _last_commit(client)
+        promise = {"commit": count, "block": sha256(block).hexdigest()}
         (home.path / PROMISE).write_text(json.dumps(promise))
         processes.kill(home)
         self.killed = victim
@@ -227,3 +248,16 @@ class Course:
                 processes.stop(self.fleet.sybil, [SYBIL])
             if self.is_stopped.is_set():
                 time.sleep(LOOK_SECONDS)  # who was just starting has its pid now
+
+
+def _last_commit(client: Client) -> tuple[int, bytes]:
+    """How many blocks the node has reported as confirmed, and the last of them; (0, b"") for none."""
+    count = int(client.query("status")["commits"])
+    found = client.query("commits", first=count, limit=1) if count else []
+    return (count, found[0]["block"]) if found else (0, b"")
+
+
+def _reported_height(client: Client) -> int:
+    """The height of that block."""
+    data = _last_commit(client)[1]
+    return decode(Block, data, BLOCK_BYTES_MAX).header.height if data else 0

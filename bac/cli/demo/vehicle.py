@@ -1,9 +1,9 @@
 """The software of one vehicle beside its node: reports positions, pays for energy, announces that it drives off.
 
-Every tick of the trace it signs where it is, has up to `WITNESSES` others within radio range vouch for it, and hands
-the report to its own node; a buyer of energy pays the seller. It never hands in more than `WAITING_MAX` transactions
-that are not decided. What it hands in, and when its node tells it that it is final, it writes down in its journal, one
-JSON object a line; times there are the machine's, in µs.
+Every tick of the trace it signs where it is, has as many others within radio range vouch for it as it takes, and hands
+the report to its own node; where there are not so many, it reports nothing. A buyer of energy pays the seller. It never
+hands in more than `WAITING_MAX` transactions that are not decided. What it hands in, and when its node tells it that it
+is final, it writes down in its journal, one JSON object a line; times there are the machine's, in µs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ from bac.wire.transactions import (
     witness_preimage,
 )
 
-WITNESSES = 2
 WAITING_MAX = 6
 SETTLE_US = 2 * TICK_US
 VALID_US = 120 * SECOND
@@ -72,7 +71,7 @@ class Road:
 
     def witnesses(self, name: str, tick: int, position: bytes) -> tuple[Witness, ...]:
         """Those nearest to a car vouch for its position."""
-        near = hearers(name, self.ticks.get(tick, {}), list(self.present))[:WITNESSES]
+        near = hearers(name, self.ticks.get(tick, {}), list(self.present))[: self.place.params.neighbour_witnesses]
         message = witness_preimage(self.place.network, self.place.shard, position)
         keys = [self.present[each] for each in near if each in self.present]
         return tuple(Witness(NodeId(each.public), each.public, each.sign(message)) for each in keys)
@@ -154,7 +153,9 @@ class Vehicle:
         velocity = fix.velocity_cm_s or (0, 0)
         position = Position(NodeId(self._keys.public), Micros(DAY + tick), fix.x_cm, fix.y_cm, *velocity)
         data = encode(position)
-        wanted: list[Operation] = [PositionReport(data, self._road.witnesses(self.car.vehicle, tick, data))]
+        witnesses = self._road.witnesses(self.car.vehicle, tick, data)
+        is_alone = len(witnesses) < self._road.place.params.neighbour_witnesses
+        wanted: list[Operation] = [] if is_alone else [PositionReport(data, witnesses)]
         if tick % SETTLE_US == 0:
             wanted += self._payments(tick)
         return wanted
