@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import itertools
 import math
 import random
 from collections import Counter
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from election import sortition
-from election.sortition import select
+from election.sortition import interval, select
 
 TOP = 2**512
 
@@ -148,6 +149,37 @@ def test_monotone(data: st.DataObject) -> None:
     assert select(beta(data.draw(st.integers(u, TOP - 1))), units, tau, total) >= elected
     assert select(beta(u), data.draw(st.integers(units, min(total, units + 100))), tau, total) >= elected
     assert select(beta(u), units, tau + 1, total) >= elected
+
+
+@settings(max_examples=200, deadline=None)
+@given(units=st.integers(1, 60), more=st.integers(0, 60), tau=st.integers(1, 80), data=st.data())
+def test_the_interval_of_an_output_is_that_of_its_units(units: int, more: int, tau: int, data: st.DataObject) -> None:
+    """EL-10: intervals follow each other from 0 to 1, each between exact rationals, and hold what `select` says."""
+    total = units + more
+    beta = data.draw(st.binary(min_size=64, max_size=64))
+    elected = select(beta, units, tau, total)
+    low, high = interval(elected, units, tau, total)
+    assert low <= int.from_bytes(beta, "big") <= high
+    if tau >= total:
+        assert (low, high) == (0, 1 << 512)
+        return
+    share = Fraction(tau, total)
+    masses = [math.comb(units, j) * share**j * (1 - share) ** (units - j) for j in range(units + 1)]
+    edges = [0, *(min(math.floor(edge * 2**512), 1 << 512) for edge in accumulate(masses))]
+    found = [interval(j, units, tau, total) for j in range(units + 1)]
+    for (below, above), (low, high) in zip(itertools.pairwise(edges), found, strict=True):
+        assert 0 <= below - low <= 1
+        assert 0 <= above - high <= 1
+
+
+def test_no_interval() -> None:
+    """EL-10: of more units than there are, of none, or of fewer where all are elected."""
+    outside = ((6, 5, 3, 9), (-1, 5, 3, 9), (0, 0, 3, 9), (2, 5, 0, 9))
+    for elected, units, tau, total in outside:
+        with pytest.raises(ValueError, match="no interval"):
+            interval(elected, units, tau, total)
+    with pytest.raises(ValueError, match="every unit is elected"):
+        interval(4, 5, 9, 9)
 
 
 def test_degenerate_arguments() -> None:
