@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from bac.errors import Code, Rejected
 from bac.node.engine import Member
 from bac.node.framing import Misframed, Reader, frame
 from bac.node.requests import (
@@ -47,13 +48,12 @@ class TimedOut(Exception):
     """The node did not answer in time; what was asked may still happen."""
 
 
-class Refused(Exception):
-    """A transaction that was accepted will never be executed; `code` says why: its nonce was used by another, say."""
+class Refused(Rejected):
+    """A transaction that was accepted will never be executed; the code says why: its nonce was used by another, say."""
 
     def __init__(self, transaction_id: bytes, code: str) -> None:
-        super().__init__(f"the transaction will never be executed: {code}")
+        super().__init__(Code(code), "the transaction was accepted, and can never be executed")
         self.id = transaction_id
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +133,13 @@ class Client:
         return self._value(self._ask(Query(self._next(), about, arguments)))
 
     def final(self, transaction_id: bytes) -> Final | None:
-        """The final answer about a transaction; None while it is unknown.
+        """The final answer about a transaction; None while there is none."""
+        try:
+            return self._look_up(transaction_id)
+        except Refused:
+            return None
 
-        Raises:
-            Refused: it was accepted, and never will be executed.
-        """
+    def _look_up(self, transaction_id: bytes) -> Final | None:
         found = self.query("transaction", id=transaction_id)
         if found["state"] == "rejected":
             raise Refused(transaction_id, found["code"])
@@ -154,7 +156,7 @@ class Client:
         """
         deadline = time.monotonic() + timeout
         pause = 0.005
-        while (found := self.final(transaction_id)) is None:
+        while (found := self._look_up(transaction_id)) is None:
             if time.monotonic() > deadline:
                 raise TimedOut("the transaction is not decided yet; it may still happen")
             time.sleep(pause)

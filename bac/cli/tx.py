@@ -273,7 +273,7 @@ def _awaited(client: Client, identity: bytes, patience: float) -> Followed:
     try:
         final = client.wait(identity, patience)
     except Refused as refused:
-        reason = f"{refused.code}: {refused}"
+        reason = f"{refused.code.value}: {refused.reason}"
         return Followed(id=identity.hex(), state="rejected", outcome=None, commit=None, reason=reason)
     outcome = final.code or "applied"
     return Followed(id=final.id.hex(), state="final", outcome=outcome, commit=final.commit, reason=None)

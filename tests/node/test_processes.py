@@ -81,7 +81,7 @@ def test_of_two_with_one_nonce_one_is_final_and_the_other_rejected(tmp_path: Pat
                 client.wait(identity, PATIENCE)
                 continue
             with made.client(name) as client, pytest.raises(Refused, match="nonce-used"):
-                client.final(identity)
+                client.wait(identity, PATIENCE)
             refused.append(identity)
         assert len(refused) == 1
 
