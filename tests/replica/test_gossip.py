@@ -10,9 +10,9 @@ import pytest
 from bac.errors import Code, Rejected
 from bac.protocol import Send
 from bac.replica import gossip as module
-from bac.replica import replica as replica_module
 from bac.replica.gossip import BATCH_EVENTS, Gossip
 from bac.replica.graph import EpochGraph, identify
+from bac.replica.leadership import EARLY_MAX
 from bac.types import Hash, Micros, NodeId
 from bac.wire.event import Event
 from bac.wire.sync import EventBatch, EventPull, EventRequest
@@ -141,9 +141,8 @@ def test_a_summary_is_answered_with_what_is_missing(desk: Desk) -> None:
     assert question.to[0] in {desk.identity(place) for place in (1, 2, 3)}
     desk.gossip.answer_pull(question.to[0], question.message)
     answers = desk.said()
-    assert [event for each in answers for event in each.message.events] == [
-        event for event in (desk.graph.missing_for(question.message.heads, 999))
-    ]
+    missing = desk.graph.missing_for(question.message.heads, 999)
+    assert [event for each in answers for event in each.message.events] == missing
     for answer in answers:
         assert peer.receive(desk.identity(1), answer.message.events, Micros(0)) is not None
     assert desk.said() == [], "no parent was missing"
@@ -253,12 +252,12 @@ def test_batches_of_the_next_epoch_wait() -> None:
     stage = Leaders()
     stage.boot()
     me, peer = stage.seats[:2]
-    for turn in range(replica_module.EARLY_MAX + 9):
+    for turn in range(EARLY_MAX + 9):
         stage.deliver(peer, me, EventBatch(1, (stage.event(peer, epoch=1, time_us=turn),)))
     stage.deliver(peer, me, EventBatch(2, (stage.event(peer, epoch=2),)))
     ahead: list[Any] = stage.node(me)._ahead
     assert {each.epoch for each in ahead} == {1}
-    assert len(ahead) <= replica_module.EARLY_MAX
+    assert len(ahead) <= EARLY_MAX
 
 
 def test_what_waited_for_the_epoch_is_taken_when_it_begins() -> None:
