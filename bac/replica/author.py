@@ -99,15 +99,20 @@ class Author:
             self._consider()
 
     def on_tip(self, sender: NodeId, answer: TipAnswer) -> None:
-        """What a leader knows of this node's events. Raises Rejected for an event that is not by this node."""
+        """What a leader knows of this node's events. Raises Rejected for an event that this node did not sign."""
         if self._memory.is_sure or answer.creator != self._site.me or sender not in self._graph.weights:
             return
         if answer.tip is None:
             self._unaware[sender] = None
             self._consider()
-        elif answer.tip.creator == self._site.me:
+        elif self._is_own(answer.tip):
             self._site.intake.signed(answer.tip)
             self._is_silent = True
+
+    def _is_own(self, tip: EventHeader) -> bool:
+        """Whether it would be an event of this node's in this graph: what it made in another one says nothing."""
+        graph = self._graph
+        return (tip.creator, tip.epoch, tip.boundary) == (self._site.me, graph.epoch, graph.boundary)
 
     def _consider(self) -> None:
         if 3 * sum(self._graph.weights[each] for each in self._unaware) > 2 * self._total:
