@@ -8,7 +8,7 @@ import sys
 
 from bench.record import report
 
-SUITES = ("hashgraph", "election", "shards", "ledger", "crypto", "sim", "finality", "node", "links")
+SUITES = ("hashgraph", "election", "shards", "ledger", "crypto", "sim", "finality", "node", "links", "attacks")
 
 
 def main() -> int:
