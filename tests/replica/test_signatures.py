@@ -14,7 +14,7 @@ from bac.types import Hash, Micros
 from bac.wire.block import Envelope, LeaderSignature, leader_preimage
 from bac.wire.evidence import DoubleHeader
 from bac.wire.header import Header, header_hash
-from bac.wire.sync import EventBatch, EventPull
+from bac.wire.sync import EventBatch, EventPull, TipAnswer
 from bac.wire.votes import Wish
 from tests.replica.leaders import Leaders
 
@@ -112,7 +112,9 @@ def test_signatures_come_before_the_header_was_made() -> None:
     last = stage.seats[3]
 
     def slow(_: int, to: int, message: Any) -> tuple[int, ...]:
-        if to != last or (isinstance(message, Envelope) and len(message.signatures) == 1):
+        if to != last or isinstance(message, TipAnswer):
+            return (2_000,)
+        if isinstance(message, Envelope) and len(message.signatures) == 1:
             return (2_000,)
         return (300_000,) if isinstance(message, EventBatch) else ()
 
