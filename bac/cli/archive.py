@@ -8,8 +8,10 @@ Source: docs/spec/replica.md RP-110 to RP-113.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -24,7 +26,7 @@ from bac.errors import Code, Rejected
 from bac.finality.site import Block
 from bac.genesis import Genesis, GenesisShard, load_genesis
 from bac.node.network import Home, Network
-from bac.node.store import Committed, read_archive
+from bac.node.store import Archive, read_archive
 from bac.params import PRESETS, Params
 from bac.proofs.confirmation import verify_confirmation
 from bac.proofs.electorate import Electorate
@@ -55,6 +57,7 @@ class Chain:
     Attributes:
         source: what it was read from.
         genesis: encoded.
+        count: of the blocks, as far as it is known beforehand.
         commits: blocks with their proofs, in order.
         boundaries: the records of its epochs, as far as the source has them, encoded.
         names: names of identities, where a network's directory tells them.
@@ -62,6 +65,7 @@ class Chain:
 
     source: str
     genesis: bytes
+    count: int
     commits: Iterable[tuple[bytes, bytes]]
     boundaries: tuple[bytes, ...]
     names: dict[NodeId, str]
@@ -91,8 +95,8 @@ def open_chain(net: Path, via: str | None, file: Path | None) -> Chain:
     for home in homes:
         found = _from_store(home)
         if found is not None:
-            commits, boundaries = found
-            return Chain(f"{net}, {home.name}", genesis, commits, boundaries, names)
+            commits = ((each.block, each.proof) for each in found.commits)
+            return Chain(f"{net}, {home.name}", genesis, found.count, commits, found.records, names)
     who = "no node of the network has" if via is None else f"{homes[0].name} has not"
     raise CommandFailed(
         "not-found", f"{who} the chain from its first block on",
@@ -111,21 +115,15 @@ def elected(net: Path) -> Network:
     return network
 
 
-def _from_store(home: Home) -> tuple[Iterator[tuple[bytes, bytes]], tuple[bytes, ...]] | None:
-    """Commits and records; None if the node has not all blocks from the first one on."""
+def _from_store(home: Home) -> Archive | None:
+    """What the node has; None if it has not all blocks from the first one on."""
     if not home.store.exists():
         return None
-    boundaries, commits = read_archive(home.store, _RECORD)
-    first = next(commits, None)
+    found = read_archive(home.store, _RECORD)
+    first = next(found.commits, None)
     if first is None or _block(first.block).header.height != 1:
         return None
-    return _pairs(first, commits), tuple(boundaries)
-
-
-def _pairs(first: Committed, others: Iterator[Committed]) -> Iterator[tuple[bytes, bytes]]:
-    yield first.block, first.proof
-    for each in others:
-        yield each.block, each.proof
+    return replace(found, commits=chain((first,), found.commits))
 
 
 def _read(file: Path, genesis: Path) -> Chain:
@@ -138,12 +136,12 @@ def _read(file: Path, genesis: Path) -> Chain:
         raise CommandFailed(
             "check-failed", f"{file} has another genesis than {genesis}", next_="--net DIR, another one"
         )
-    return Chain(str(file), export.genesis, export.blocks, export.boundaries, {})
+    return Chain(str(file), export.genesis, len(export.blocks), export.blocks, export.boundaries, {})
 
 
-def export_of(chain: Chain) -> bytes:
+def export_of(opened: Chain) -> bytes:
     """The file of a chain."""
-    return msgspec.msgpack.encode(Export(chain.genesis, tuple(chain.commits), chain.boundaries))
+    return msgspec.msgpack.encode(Export(opened.genesis, tuple(opened.commits), opened.boundaries))
 
 
 # ---------------------------------------------------------------- replaying
@@ -170,18 +168,18 @@ def params_of(genesis: bytes) -> Params:
     return known.get(Hash(decode(Genesis, genesis).params_digest), PRESETS["default"])
 
 
-def beginning_of(chain: Chain) -> Beginning:
+def beginning_of(opened: Chain) -> Beginning:
     """Raises CommandFailed `check-failed`: its genesis is not one."""
     try:
-        params = params_of(chain.genesis)
-        genesis = load_genesis(chain.genesis, params)
+        params = params_of(opened.genesis)
+        genesis = load_genesis(opened.genesis, params)
     except Rejected as refusal:
-        raise failed(chain, refusal) from refusal
+        raise failed(opened, refusal) from refusal
     shard = genesis.shards[0]
     return Beginning(genesis, shard, params, Production(shard.scheme.suite_name), lay(genesis, shard, params))
 
 
-def walk(chain: Chain, beginning: Beginning) -> Iterator[Step]:
+def walk(opened: Chain, beginning: Beginning) -> Iterator[Step]:
     """Block by block, each found to follow; at the end of each epoch, and of all, found to be confirmed.
 
     Raises:
@@ -190,30 +188,41 @@ def walk(chain: Chain, beginning: Beginning) -> Iterator[Step]:
     replay = beginning.replay()
     last: tuple[Block, bytes] | None = None
     try:
-        for block_data, proof in chain.commits:
+        for block_data, proof in _watched(opened):
             block = _block(block_data)
             electorate = replay.epoch.electorate
             account = replay.add(block)
             last = None if account is not None else (block, proof)
             if account is not None:
                 _confirm(block, proof, electorate, replay)
-                _match(chain, account)
+                _match(opened, account)
             yield Step(replay, block, account)
         if last is not None:
             _confirm(*last, replay.epoch.electorate, replay)
     except Rejected as refusal:
-        raise failed(chain, refusal) from refusal
+        raise failed(opened, refusal) from refusal
 
 
-def accounts(chain: Chain, beginning: Beginning) -> Iterator[EpochAccount]:
+def _watched(opened: Chain) -> Iterable[tuple[bytes, bytes]]:
+    """The commits; a person at a terminal sees how far it is."""
+    if not sys.stderr.isatty():
+        return opened.commits
+    from rich.console import Console  # as costly to import as the rest
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(opened.commits, "replaying", opened.count, console=console, transient=True)
+
+
+def accounts(opened: Chain, beginning: Beginning) -> Iterator[EpochAccount]:
     """The accounts of its epochs; raises as `walk`."""
-    return (step.account for step in walk(chain, beginning) if step.account is not None)
+    return (step.account for step in walk(opened, beginning) if step.account is not None)
 
 
-def failed(chain: Chain, refusal: Rejected) -> CommandFailed:
+def failed(opened: Chain, refusal: Rejected) -> CommandFailed:
     """What is said of a chain that does not hold."""
     return CommandFailed(
-        "check-failed", f"the chain does not follow from its facts: {refusal.reason}", f"read from {chain.source}",
+        "check-failed", f"the chain does not follow from its facts: {refusal.reason}", f"read from {opened.source}",
         next_="--via NODE compares another node's store; one that says otherwise was altered",
     )  # fmt: skip
 
@@ -224,11 +233,11 @@ def _confirm(block: Block, proof: bytes, electorate: Electorate, replay: Replay)
         raise Rejected(Code.BAD_PROOF, f"the proof of block {block.header.height} shows another block")
 
 
-def _match(chain: Chain, account: EpochAccount) -> None:
+def _match(opened: Chain, account: EpochAccount) -> None:
     """Compares the boundary record of the epoch, if the source has it, with what was recomputed."""
-    if account.number >= len(chain.boundaries):
+    if account.number >= len(opened.boundaries):
         return
-    record = decode(BoundaryRecord, chain.boundaries[account.number])
+    record = decode(BoundaryRecord, opened.boundaries[account.number])
     for name, said, found in (
         ("electorate", record.electorate, account.successors.electorate.members),
         ("committee", record.committee, account.successors.committee),

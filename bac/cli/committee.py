@@ -99,7 +99,7 @@ class Epochs:
     """Electorates, committees and seeds of past epochs, as a node's boundary records tell them."""
 
     def __init__(self, network: Network, net: Path, via: str | None) -> None:
-        first = beginning_of(Chain(str(net), network.genesis, (), (), {})).ground.epoch
+        first = beginning_of(Chain(str(net), network.genesis, 0, (), (), {})).ground.epoch
         assert first.base.boundary is not None, "an epoch begins with a boundary"
         with connect(net, via) as client:
             self.present = int(client.query("committee")["epoch"])

@@ -160,7 +160,7 @@ def _style(value: Any) -> str:
     return "green" if value in GOOD else "yellow" if value in DOUBTFUL else "red" if value in BAD else ""
 
 
-_UNITS: Final = ("_micro", "_us", "_bytes", "_units")
+_UNITS: Final = ("_micro", "_us", "_bytes", "_units", "_epochs")
 
 
 def title_of(name: str) -> str:

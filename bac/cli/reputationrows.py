@@ -20,7 +20,9 @@ class StandingRow(Row, frozen=True):
     `participation`, `expectation` and `success` are π, ρ and ζ of the paper; counts of evidence are decayed.
     """
 
-    WIDE = frozenset({"expectation", "honest", "dishonest", "doubtful", "endowment_units", "residence_epoch"})
+    WIDE = frozenset(
+        {"success", "expectation", "honest", "dishonest", "doubtful", "endowment_units", "residence_epoch"}
+    )
 
     name: str | None
     identity: str

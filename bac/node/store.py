@@ -298,7 +298,16 @@ class Store:
         return () if row is None else _unpack(row[0])
 
 
-def read_archive(path: Path, prefix: bytes) -> tuple[list[bytes], Iterator[Committed]]:
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A store as others read it: the records asked for, how many commits there were then, and those, once."""
+
+    records: tuple[bytes, ...]
+    count: int
+    commits: Iterator[Committed]
+
+
+def read_archive(path: Path, prefix: bytes) -> Archive:
     """What a store holds, read by somebody else while its node may be running: records and commits.
 
     Args:
@@ -318,7 +327,8 @@ def read_archive(path: Path, prefix: bytes) -> tuple[list[bytes], Iterator[Commi
             raise UnfitStore(f"{path.name} has another store format; this is format {FORMAT}")
         beyond = _successor(prefix)
         records = reader.execute("SELECT record FROM records WHERE key >= ? AND key < ? ORDER BY key", (prefix, beyond))
-        return [record for (record,) in records], _archived(reader, path)
+        count = _count(reader, "SELECT MAX(number) FROM commits")
+        return Archive(tuple(record for (record,) in records), count, _archived(reader, path))
     except (sqlite3.DatabaseError, TypeError) as error:
         raise UnfitStore(f"{path.name} is damaged: {error}") from error
 
