@@ -131,7 +131,7 @@ def issue(
     time = instant(at)
     end = Micros(time + parse_duration(life))
     requests = [read_request(file.read_bytes()) for file in files or ()]
-    authority = Authority.open(directory, passphrase(passphrase_file, str(directory / "ca.key")))
+    authority = open_authority(directory, passphrase_file)
     old = [_find(authority.register, which) for which in renew or ()]
     if expiring is not None:
         old += due(authority.register, time, parse_duration(expiring))
@@ -165,7 +165,7 @@ def revoke(
     if bool(which) == refresh:
         raise ValueError("give what is to be revoked, or --refresh")
     time = instant(at)
-    authority = Authority.open(directory, passphrase(passphrase_file, str(directory / "ca.key")))
+    authority = open_authority(directory, passphrase_file)
     named = [_find(authority.register, each) for each in which or ()]
     gone = {credential.identity for credential in named}
     place = _order_maker(authority, genesis, shard)
@@ -213,6 +213,11 @@ def verify(
     VERIFY.show(rows, output, as_json)
     if any(row.verdict != "valid" for row in rows):
         raise typer.Exit(Exit.CHECK_FAILED)
+
+
+def open_authority(directory: Path, passphrase_file: Path | None) -> Authority:
+    """The authority in a directory, with its secrets; asks for the passphrase if it is not in a file."""
+    return Authority.open(directory, passphrase(passphrase_file, str(directory / "ca.key")))
 
 
 def due(register: Register, time: Micros, within_us: int) -> list[Credential]:

@@ -10,11 +10,12 @@ from typing import Annotated, Final
 import typer
 
 from bac.cli.archive import From, export_of, open_chain
+from bac.cli.ca import open_authority
 from bac.cli.errors import CommandFailed
 from bac.cli.looks import look_at
 from bac.cli.noun import noun
 from bac.cli.output import Answer, AsJson, Format, Output, Row, say
-from bac.cli.passphrase import PassphraseFile, passphrase
+from bac.cli.passphrase import PassphraseFile
 from bac.cli.place import HERE, open_network
 from bac.cli.screen import Look, NodeLine
 from bac.cli.times import SECOND, now, parse_duration
@@ -98,7 +99,7 @@ def init_(
     as_json: AsJson = False,
 ) -> None:
     """Make a network: keys, credentials, genesis, net.toml. Nothing runs yet."""
-    opened = None if ca is None else Authority.open(ca, passphrase(passphrase_file, str(ca / "ca.key")))
+    opened = None if ca is None else open_authority(ca, passphrase_file)
     network, authority = _make(directory, nodes, spares, preset, engine, opened)
     row = Made(
         directory=str(network.path), engine=network.engine_name, nodes=nodes, spares=spares,

@@ -10,11 +10,12 @@ from typing import Annotated, Final
 
 import typer
 
+from bac.cli.ca import open_authority
 from bac.cli.errors import CommandFailed
 from bac.cli.looks import look_at
 from bac.cli.noun import noun
 from bac.cli.output import Answer, AsJson, Format, Output, Row
-from bac.cli.passphrase import PassphraseFile, passphrase
+from bac.cli.passphrase import PassphraseFile
 from bac.cli.place import HERE, Net, home_of, open_network
 from bac.cli.screen import NodeLine
 from bac.cli.times import SECOND, now, parse_duration, show_time
@@ -156,7 +157,7 @@ def _authority(network: Network, passphrase_file: Path | None) -> Authority | No
         return None
     if passphrase_file is None and network.ca.resolve().parent == network.path.resolve():
         passphrase_file = network.path / "passphrase"
-    return Authority.open(network.ca, passphrase(passphrase_file, str(network.ca / "ca.key")))
+    return open_authority(network.ca, passphrase_file)
 
 
 def _until_they_answer(network: Network, homes: Sequence[Home], timeout: str) -> None:
