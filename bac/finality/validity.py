@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import lt
 from typing import Any, Final
 
 from bac.errors import Code, Rejected
@@ -113,7 +114,7 @@ class Validity:
             self._check_closing(envelope)
             return
         signers = [each.leader for each in envelope.signatures]
-        if signers != sorted(set(signers)) or not self._may_sign(header, signers):
+        if not _ascends(signers) or not self._may_sign(header, signers):
             raise Rejected(Code.NO_QUORUM, "not signed by those who must sign such a header")
         self._intake.leader_signatures(block_hash, envelope.signatures)
 
@@ -304,6 +305,10 @@ class Validity:
             justify=justify,
             boundary=boundary,
         )
+
+
+def _ascends(identities: Sequence[NodeId]) -> bool:
+    return all(map(lt, identities, identities[1:]))
 
 
 def can_close(link: Link) -> bool:

@@ -61,7 +61,7 @@ class Dispatch:
         self.sends += 1
         recipients = self._resolve(sender, effect.to)
         sealed = self._seal(effect.message)
-        self._trace.record(Kind.SEND, time, sender, number=self.sends, payload=send_payload(recipients, sealed.data))
+        self._trace.record(Kind.SEND, time, sender, 0, self.sends, send_payload(recipients, sealed.data))
         self.copies += len(recipients)
         self.bytes += len(recipients) * len(sealed.data)
         arrivals = self._network.route(sender, recipients, len(sealed.data), time)

@@ -211,19 +211,22 @@ class Host:
 
     def perform(self, effects: Sequence[Effect], time: int) -> None:
         """Performs `effects` in order, up to the end or a crash."""
+        record, encode, observer = self._all.trace.record, self._all.subject.codec.encode, self._all.observer
         for effect in effects:
             if type(effect) is Send:
                 self._all.dispatch.send(self._index, effect, time)
-                self._all.observe(Sent(Micros(time), self._index, effect.message))
+                if observer is not None:
+                    observer(Sent(Micros(time), self._index, effect.message))
                 continue
-            kind, payload = effect_payload(effect, self._all.subject.codec.encode)
-            self._all.trace.record(kind, time, self._index, payload=payload)
+            kind, payload = effect_payload(effect, encode)
+            record(kind, time, self._index, 0, 0, payload)
+            if type(effect) is Persist:
+                self.disk.persist(effect)
+                if self._crash_after is not None and self._is_crash_due():
+                    self.crash(time)
+                    return
+                continue
             match effect:
-                case Persist():
-                    self.disk.persist(effect)
-                    if self._crash_after is not None and self._is_crash_due():
-                        self.crash(time)
-                        return
                 case SetTimer(timer, at):
                     self._set_alarm(timer, at, time)
                 case Commit(block, proof):

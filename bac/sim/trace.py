@@ -55,9 +55,9 @@ _pack = msgspec.msgpack.Encoder().encode
 
 def effect_payload(effect: Effect, encode: Callable[[object], bytes]) -> tuple[Kind, bytes]:
     """Kind and payload of an effect other than `Send`, whose recipients the driver has at hand already packed."""
+    if type(effect) is Persist:  # by far the most; a pattern would take twice as long
+        return Kind.PERSIST, _pack((effect.key, effect.record))
     match effect:
-        case Persist(key, record):
-            return Kind.PERSIST, _pack((key, record))
         case SetTimer(timer, at):
             return Kind.SET_TIMER, _pack((timer, at))
         case Commit(block, proof):
