@@ -46,7 +46,7 @@ class SeatRow(Row, frozen=True):
     `draw`, `low` and `high` are shares of the range of outputs; null for who was not drawn, and fills up.
     """
 
-    WIDE = frozenset({"seed", "total_units", "tau_units", "is_listed", "output"})
+    WIDE = frozenset({"seed", "seed_from", "total_units", "tau_units", "is_listed", "output"})
 
     epoch: int
     place: int | None
@@ -188,11 +188,9 @@ def verify(
         say(f"epoch {each.epoch}: {'; '.join(each.faults)}")
     if wrong:
         raise typer.Exit(Exit.CHECK_FAILED)
-    say(f"{last + 1} committees follow from their seeds, proofs and units; shown is {_which(shown)}")
-
-
-def _which(shown: list[Recount]) -> str:
-    return f"epoch {shown[0].epoch}" if len(shown) == 1 else f"epochs {shown[0].epoch} to {shown[-1].epoch}"
+    if len(shown) == 1:
+        say(f"epoch {shown[0].epoch}, seed {shown[0].seed.hex()}, from {shown[0].origin}")
+    say(f"{last + 1} committees follow from their seeds, proofs and units")
 
 
 def _seat_rows(recount: Recount, names: Mapping[NodeId, str]) -> Iterator[SeatRow]:

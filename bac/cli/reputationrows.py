@@ -87,7 +87,9 @@ class EpochRow(Row, frozen=True):
 
 
 class ProspectRow(Row, frozen=True):
-    """One epoch of a plan, and the units after it."""
+    """One epoch of a plan, and the units after it; the causes sum to the change."""
+
+    WIDE = frozenset({"causes"})
 
     epoch: int
     offered: int

@@ -27,8 +27,8 @@ from election.seed import Role, fallback_seed, next_seed, seed_input, sortition_
 from election.sortition import OUTPUT_BITS, interval, select
 
 GENESIS = "genesis"
-PRIMARY = "primary"
-FALLBACK = "fallback"
+PRIMARY = "the primary"
+FALLBACK = "the fallback"
 
 
 @dataclass(frozen=True, slots=True)

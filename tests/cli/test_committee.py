@@ -24,7 +24,7 @@ def test_the_last_draw_is_counted_again(town: Console) -> None:
     """RP-119: seed, proof, interval and seats of every claim; the places are those of the committee."""
     ran = town("committee", "verify", "--json")
     assert ran.status == 0, ran.err
-    assert "8 committees follow" in ran.err
+    assert "8 committees follow from their seeds" in ran.err
     yard = story().town
     rows = ran.data
     placed = {row["identity"]: (row["place"], row["weight"]) for row in rows if row["place"] is not None}
