@@ -240,6 +240,9 @@ class DecodedTransaction:
     transaction: Transaction
     inner: Inner
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
 
 VerifiedTransaction = NewType("VerifiedTransaction", DecodedTransaction)
 """One whose obligations were met. Only the intake makes it, and the ledger takes nothing else."""
@@ -293,8 +296,12 @@ def witness_preimage(network: Hash, shard: int, position: bytes) -> bytes:
     return signing_bytes(Domain.WITNESS, network, shard, position)
 
 
+@lru_cache(maxsize=4096)
 def obligations(decoded: DecodedTransaction, authority: bytes) -> Obligations:
-    """All that must be judged about `decoded`, where `authority` is the public key in genesis."""
+    """All that must be judged about `decoded`, where `authority` is the public key in genesis; remembered for a while.
+
+    Asked for by who verifies ahead, and by who judges.
+    """
     transaction = decoded.transaction
     where = (transaction.network, transaction.shard)
     signed = decoded.signed
