@@ -220,17 +220,18 @@ def _wait(network: Network, timeout: str, names: Sequence[str], commits: int = 0
 
 
 def _state(network: Network) -> State:
-    return summary(str(network.path), look_at(network, now()), network.spares)
+    return summary(str(network.path), look_at(network, now()), network.spares, network.gone)
 
 
-def summary(directory: str, look: Look, spares: Sequence[str]) -> State:
-    """The network in one row."""
-    nodes = [node for node in look.nodes if node.name not in spares or node.state != "stopped"]
+def summary(directory: str, look: Look, spares: Sequence[str], gone: Sequence[str]) -> State:
+    """The network in one row; of those that wait to be added, or have left, only who runs counts."""
+    idle = [node.name for node in look.nodes if node.name in {*spares, *gone} and node.state == "stopped"]
+    nodes = [node for node in look.nodes if node.name not in idle]
     running = [node for node in nodes if node.state == "running"]
     counts = [node.commits for node in running if node.commits is not None]
     return State(
         directory=directory, engine=look.engine, state=_word(nodes), nodes=len(nodes), running=len(running),
-        spares=len(look.nodes) - len(nodes), commits_min=min(counts, default=None),
+        spares=len({*idle} - {*gone}), commits_min=min(counts, default=None),
         commits_max=max(counts, default=None),
         waiting=[f"{node.name} {node.state}" for node in nodes if node.state != "running"] if running else [],
     )  # fmt: skip

@@ -85,6 +85,7 @@ class Network:
         settings: of every node.
         homes: the nodes by name, in the order of ``net.toml``.
         spares: names of members that do not run until they are added.
+        gone: names of those that have left: they are not started with the others.
         ca: directory of the authority whose credentials nodes must show; None: membership alone counts.
     """
 
@@ -93,6 +94,7 @@ class Network:
     settings: Settings
     homes: Mapping[str, Home]
     spares: tuple[str, ...] = field(default=())
+    gone: tuple[str, ...] = field(default=())
     ca: Path | None = None
 
     @property
@@ -139,8 +141,9 @@ def load(path: Path) -> Network:
     try:
         homes = {each["name"]: _home(path, each) for each in table["node"]}
         spares = tuple(each["name"] for each in table["node"] if each.get("spare", False))
+        gone = tuple(each["name"] for each in table["node"] if each.get("gone", False))
         ca = path / table["ca"] if "ca" in table else None
-        return Network(path, table["engine"], Settings.of(table.get("settings", {})), homes, spares, ca)
+        return Network(path, table["engine"], Settings.of(table.get("settings", {})), homes, spares, gone, ca)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path / FILE}: {error!r}") from error
 
@@ -203,6 +206,14 @@ def init(
         lines += ["spare = true"] if place >= nodes else []
     write_file(path / FILE, ("\n".join(lines) + "\n").encode(), replace=True, mode=0o644)
     return load(path)
+
+
+def mark_gone(network: Network, name: str) -> None:
+    """Writes down that this node has left."""
+    line = f"name = {json.dumps(name)}\n"
+    listed = (network.path / FILE).read_text()
+    if name not in load(network.path).gone:
+        write_file(network.path / FILE, listed.replace(line, f"{line}gone = true\n").encode(), replace=True, mode=0o644)
 
 
 def new_passphrase(path: Path) -> bytes:

@@ -20,7 +20,7 @@ from bac.client import Client, TimedOut, Unreachable
 from bac.errors import Code, Rejected
 from bac.node.authority import Authority
 from bac.node.keyfile import write_file
-from bac.node.network import Home, Network
+from bac.node.network import Home, Network, mark_gone
 from bac.node.newcomer import Newcomer, enlist, sign
 from bac.node.requests import BUSY
 from bac.types import Micros
@@ -172,7 +172,8 @@ def add(network: Network, *, via: str | None = None) -> str:
 
 def next_spare(network: Network) -> str | None:
     """The first member that does not run and was kept for later; None if there is none."""
-    return next((name for name in network.spares if pid_of(network.home(name)) is None), None)
+    kept = (name for name in network.spares if name not in network.gone)
+    return next((name for name in kept if pid_of(network.home(name)) is None), None)
 
 
 def join(network: Network, now: Micros, ca: Authority | None, *, via: str | None = None, timeout: float = 30.0) -> Home:
@@ -236,6 +237,7 @@ def leave(network: Network, home: Home, now: Micros, timeout: float = 30.0) -> s
             if time.monotonic() > deadline:
                 raise TimedOut("the departure is not decided yet; it may still happen")
             time.sleep(POLL_SECONDS)
+    mark_gone(network, home.name)
     return ""
 
 
@@ -274,7 +276,7 @@ def logs(home: Home, last: int = 100) -> list[str]:
 
 def present(network: Network) -> list[str]:
     """The nodes that `up` starts."""
-    return [name for name in network.homes if name not in network.spares]
+    return [name for name in network.homes if name not in {*network.spares, *network.gone}]
 
 
 def up(network: Network) -> None:

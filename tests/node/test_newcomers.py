@@ -48,6 +48,7 @@ def test_who_is_in_no_genesis_joins_votes_and_leaves(tmp_path: Path) -> None:
         assert processes.leave(grown, home, now(), PATIENCE) == ""
         until(lambda: not ask(home, "status")["is_member"], "the next epoch is without it")
         processes.stop(grown, [home.name])
+        assert processes.present(network.load(path)) == NAMES, "it is not started with the others any more"
         until(lambda: not knows(made, "n01", home.identity), "it is forgotten")
         made.wait_final("n03", made.pay("n01", 5))
 
