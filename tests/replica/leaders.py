@@ -13,11 +13,14 @@ from hashlib import sha256
 from random import Random
 from typing import Any
 
+from msgspec.structs import replace as change
+
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.standin import StandIn
 from bac.errors import Rejected
 from bac.finality.site import Block
 from bac.genesis import Scheme, make_genesis, make_member, make_shard
+from bac.intake import Intake
 from bac.ledger.verifications import Verifications
 from bac.params import MINIMAL, Params
 from bac.protocol import Accuse, Commit, Construction, Effect, Persist, Send, SetTimer
@@ -30,6 +33,7 @@ from bac.wire.codec import encode
 from bac.wire.event import Event, EventHeader, payload_hash
 from bac.wire.header import header_hash
 from bac.wire.signed import UNSIGNED, S, preimage, with_signature
+from bac.wire.sync import EventBatch
 from bac.wire.transactions import (
     Operation,
     SignedTransaction,
@@ -102,6 +106,7 @@ class Leaders:
         authority = self.suite.key_pair(b"a" * 32).public
         self.genesis = make_genesis(params, [shard], authority=authority, time_us=Micros(0), seed=b"s" * 32)
         self.ground = lay(self.genesis, shard, params)
+        self.intake = Intake(self.ground.network, SHARD, authority, self.suite, lambda identity: identity)
         self.epoch = self.ground.epoch
         self.seats = [self.index[leader] for leader in self.epoch.leaders()]
         self.way: Way = lambda *_: (self.random.randrange(1_000, 30_000),)
@@ -234,9 +239,12 @@ class Leaders:
         """The next payment of `node` enters there; its encoding."""
         item = self.transaction(node, self.nonces[node], fee=fee, operation=operation)
         self.nonces[node] += 1
-        verified = Verifications(self.node(node)._site.intake)(item)
-        self.perform(node, self.node(node).on_transaction(verified, self.clock(node)))
+        self.hand_in(node, item)
         return item
+
+    def hand_in(self, node: int, item: bytes) -> None:
+        """A transaction enters at `node`."""
+        self.perform(node, self.node(node).on_transaction(self.verified(item), self.clock(node)))
 
     def transaction(self, node: int, nonce: int, *, fee: int = 20_000, operation: Operation | None = None) -> bytes:
         wanted = operation or Transfer(self.ids[(node + 1) % len(self.ids)], 5)
@@ -247,7 +255,7 @@ class Leaders:
         return encode(SignedTransaction(content, self.pairs[node].sign(transaction_preimage(network, SHARD, content))))
 
     def verified(self, item: bytes) -> VerifiedTransaction:
-        return Verifications(self.node(0)._site.intake)(item)
+        return Verifications(self.intake)(item)
 
     # ------------------------------------------------------------ by hand
 
@@ -277,7 +285,7 @@ class Leaders:
         """All events by `creator` that anybody was sent, by id."""
         found = {}
         for each in self.sent:
-            if type(each.message).__name__ == "EventBatch":
+            if isinstance(each.message, EventBatch):
                 for event in each.message.events:
                     if event.header.creator == self.ids[creator]:
                         found[identify(event)] = event
@@ -293,6 +301,52 @@ class Leaders:
 
     def heights(self) -> list[int]:
         return [max((block.header.height for block in blocks), default=0) for blocks in self.commits]
+
+
+class Traitor:
+    """Goes on with the line of a leader that is down: events as no honest leader makes them, told to all who are up.
+
+    Attributes:
+        tip: the last event of the line.
+    """
+
+    def __init__(self, stage: Leaders, node: int, witness: int) -> None:
+        """What `witness` knows of the graph is what this one knows."""
+        self.stage, self.node, self.witness = stage, node, witness
+        stage.crash(node)
+        stage.run(stage.now / 1e6 + 0.1)
+        self.tip = self.graph.tips[stage.ids[node]]
+
+    @property
+    def graph(self) -> EpochGraph:
+        return self.stage.lead(self.witness).graph
+
+    def say(self, *payload: bytes) -> Event:
+        """Its next event, which names one event that is news, as soon as there is one."""
+        self.stage.run_while(lambda: self._news() is None, self.stage.now / 1e6 + 2)
+        other, known = self._news(), self.graph.get(self.tip)
+        assert other is not None
+        assert known is not None
+        time_us = max(self.stage.now, known.header.time_us + 1)
+        event = self.stage.event(self.node, self.tip, other, payload=payload, time_us=time_us)
+        self.tell(event)
+        self.tip = identify(event)
+        return event
+
+    def twin(self, event: Event) -> Event:
+        """Another event in the place of `event`."""
+        header = self.stage.sign(change(event.header, time_us=Micros(event.header.time_us + 1)))
+        self.tell(Event(header, event.payload))
+        return Event(header, event.payload)
+
+    def tell(self, *events: Event) -> None:
+        for node, replica in enumerate(self.stage.nodes):
+            if replica is not None:
+                self.stage.deliver(self.node, node, EventBatch(0, events))
+
+    def _news(self) -> Hash | None:
+        tips = [tip for who, tip in self.graph.tips.items() if who != self.stage.ids[self.node]]
+        return next((tip for tip in tips if self.graph.is_news_to(self.tip, tip)), None)
 
 
 def write(stage: Leaders, count: int, *, seed: int = 0, step: int = 50_000) -> list[Event]:
