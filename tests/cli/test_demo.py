@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +19,9 @@ from bac.cli.demo.verdict import judge
 from bac.mobility.packaged import Battery, german_day_ahead
 from bac.mobility.traces import Fix
 from bac.node.network import Home, load
+from bac.node.processes import pid_of
 from tests.cli.console import Console
+from tests.node.town import PATIENCE, until
 
 MINUTE = Window(0, 20 * TICK_US)
 
@@ -180,6 +185,32 @@ def _falsify(path: Path, vehicles: dict[str, dict[str, str]]) -> None:
 
 def _failing(record: Record) -> list[str]:
     return [each.check for each in judge(record, *record.recount()) if each.verdict == "fails"]
+
+
+def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
+    """While the network comes up, which is when it is hardest."""
+    words = [
+        sys.executable,
+        "-c",
+        "from bac.cli.main import main; main()",
+        "demo",
+        "--nodes",
+        "8",
+        "--keep",
+        str(tmp_path / "kept"),
+    ]
+    command = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: bool(list(tmp_path.glob("kept/net/nodes/*/pid"))), "a node has a process")
+        command.send_signal(signal.SIGINT)
+        _, said = command.communicate(timeout=PATIENCE)
+    finally:
+        command.kill()
+        command.wait()
+    assert command.returncode == 130
+    assert "interrupted" in said
+    network = load(tmp_path / "kept" / "net")
+    assert all(pid_of(home) is None for home in network.homes.values())
 
 
 @pytest.mark.long

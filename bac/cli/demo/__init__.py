@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +20,9 @@ from typing import Annotated, Final
 
 import typer
 
-from bac.cli.demo.cast import Part, cut, draw, window_of
+from bac.cli.demo.cast import Part, Window, cut, draw, window_of
 from bac.cli.demo.course import Course, Stopped
-from bac.cli.demo.fleet import RATE, found
+from bac.cli.demo.fleet import RATE, Fleet, found
 from bac.cli.demo.progress import Told, telling
 from bac.cli.demo.record import Plan, Record
 from bac.cli.demo.report import DemoRow, Frame, report, show
@@ -55,9 +56,16 @@ def demo(
         raise FileExistsError(17, "there is something already", str(keep))
     path = Path(tempfile.mkdtemp(prefix="bac-demo-")) if keep is None else keep
     path.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
     try:
         with telling(seconds + OVERHEAD_SECONDS) as told:
-            row = _play(path, seconds, nodes, seed, told, keep)
+            fleet, plan = _play(path, window_of(seed, seconds * RATE * SECOND), nodes, told)
+        record = Record(fleet.network, fleet.home_of_sybil, plan)
+        beginning, recount = record.recount()
+        checks = list(judge(record, beginning, recount))
+        elapsed = round((time.monotonic() - began) * SECOND)
+        frame = Frame(seed, fleet.window, elapsed, None if keep is None else str(keep))
+        row = report(record, recount, checks, frame)
     finally:
         if keep is None:
             shutil.rmtree(path, ignore_errors=True)
@@ -76,8 +84,8 @@ def _write(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
-def _play(path: Path, seconds: int, nodes: int, seed: int, told: Told, keep: Path | None) -> DemoRow:
-    window = window_of(seed, seconds * RATE * SECOND)
+def _play(path: Path, window: Window, nodes: int, told: Told) -> tuple[Fleet, Plan]:
+    """The run: what is where, and what was meant to happen. No process is left."""
     ticks = cut(window)
     cast = draw(ticks, window, nodes)
     told.note(f"{nodes} vehicles are drawn from second {window.start_us // SECOND} of the trace on")
@@ -100,11 +108,7 @@ def _play(path: Path, seconds: int, nodes: int, seed: int, told: Told, keep: Pat
         arrivals=tuple(course.playing(Part.ARRIVES)),
         troubles=tuple(course.troubles),
     )
-    record = Record(fleet.network, fleet.home_of_sybil, plan)
-    beginning, recount = record.recount()
-    checks = list(judge(record, beginning, recount))
-    elapsed = round(told.elapsed * SECOND)
-    return report(record, recount, checks, Frame(seed, window, elapsed, None if keep is None else str(keep)))
+    return fleet, plan
 
 
 @contextmanager

@@ -44,6 +44,7 @@ class Fleet:
 
     Attributes:
         path: the directory of the demo.
+        window: of the trace.
         network: as the honest see it.
         traitor: as the traitor sees it.
         sybil: as the stranger sees it.
@@ -53,6 +54,7 @@ class Fleet:
     """
 
     path: Path
+    window: Window
     network: Network
     traitor: Network
     sybil: Network
@@ -96,7 +98,7 @@ def found(path: Path, cast: tuple[Car, ...], window: Window) -> Fleet:
     whole = load(net)
     names = dict(zip(whole.homes, (car.vehicle for car in cast), strict=True))
     newcomers = {each.home.name: each for each in arrivals}
-    return Fleet(path, whole, load(traitor), load(sybil), tuple(network.homes), newcomers, names)
+    return Fleet(path, window, whole, load(traitor), load(sybil), tuple(network.homes), newcomers, names)
 
 
 def _beside(path: Path, net: Path, text: str) -> Path:

@@ -23,14 +23,12 @@ class Told:
         self._task: TaskID | None = None if progress is None else progress.add_task("starting", total=seconds)
         self._lock = threading.Lock()
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the beginning."""
+    def _elapsed(self) -> float:
         return time.monotonic() - self._began
 
     def note(self, line: str) -> None:
         """Something has happened."""
-        text = f"{self.elapsed:5.1f} s  {line}"
+        text = f"{self._elapsed():5.1f} s  {line}"
         with self._lock:
             if self._progress is None:
                 sys.stderr.write(text + "\n")
@@ -43,7 +41,7 @@ class Told:
         if self._progress is None or self._task is None:
             return
         words = "no node answers" if head is None else f"epoch {head['epoch']}, block {head['height']} confirmed"
-        self._progress.update(self._task, completed=min(self.elapsed, self._seconds), description=words)
+        self._progress.update(self._task, completed=min(self._elapsed(), self._seconds), description=words)
 
 
 @contextmanager

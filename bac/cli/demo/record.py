@@ -134,7 +134,10 @@ class Record:
         self.network = network
         self.sybil = sybil
         self.plan = plan
-        self.stores = {name: list(_read_store(home)) for name, home in network.homes.items()}
+        self.stores: dict[str, list[Kept]] = {}
+        self._boundaries: dict[str, tuple[bytes, ...]] = {}
+        for name, home in network.homes.items():
+            self.stores[name], self._boundaries[name] = _read_store(home)
         self.journeys = {name: _read_journal(home.path / JOURNAL) for name, home in network.homes.items()}
         self.identities = {name: home.identity for name, home in network.homes.items()}
         self.names = {identity: name for name, identity in self.identities.items()}
@@ -155,10 +158,9 @@ class Record:
     def chain(self) -> Chain:
         """The longest."""
         name, kept = self.longest()
-        boundaries, commits = read_archive(self.network.homes[name].store, _BOUNDARY)
-        del commits
         pairs = [(each.data, each.proof) for each in kept]
-        return Chain(f"the store of {name}", self.network.genesis, pairs, tuple(boundaries), dict(self.names))
+        source = f"the store of {name}"
+        return Chain(source, self.network.genesis, len(pairs), pairs, self._boundaries[name], dict(self.names))
 
     def recount(self) -> tuple[Beginning, Recount]:
         """The longest chain, executed again from genesis. Raises CommandFailed: it does not follow."""
@@ -193,13 +195,16 @@ class Record:
         return found
 
 
-def _read_store(home: Home) -> Iterator[Kept]:
+def _read_store(home: Home) -> tuple[list[Kept], tuple[bytes, ...]]:
+    """The blocks in a node's store, and its boundary records, encoded."""
     if not home.store.exists():
-        return
-    _, commits = read_archive(home.store, _BOUNDARY)
-    for each in commits:
+        return [], ()
+    found = read_archive(home.store, _BOUNDARY)
+    kept = []
+    for each in found.commits:
         block = decode(Block, each.block, BLOCK_BYTES_MAX)
-        yield Kept(each.number, each.block, each.proof, block, header_hash(block.header))
+        kept.append(Kept(each.number, each.block, each.proof, block, header_hash(block.header)))
+    return kept, found.records
 
 
 def _unbroken(kept: list[Kept]) -> list[Kept]:

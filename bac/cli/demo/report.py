@@ -142,7 +142,7 @@ def epoch_row(account: EpochAccount, record: Record, recount: Recount) -> EpochR
     """One epoch that has ended."""
     first, last = account.docket.base + 1, account.last.height
     kept = [each for each in record.longest()[1] if first <= each.height <= last]
-    leaders = [f"{_name(record, each.identity)} {each.weight}" for each in account.epoch.committee]
+    leaders = [f"{_name(record, each.identity)}:{each.weight}" for each in account.epoch.committee]
     return EpochRow(
         epoch=account.number,
         blocks=last - first + 1,
@@ -152,7 +152,7 @@ def epoch_row(account: EpochAccount, record: Record, recount: Recount) -> EpochR
         voters=len(account.epoch.electorate.members),
         units=account.epoch.electorate.total_units,
         convicted=[_name(record, each) for each in account.docket.culprits()],
-        leaders="  ".join(leaders),
+        leaders=" ".join(leaders),
     )
 
 
@@ -181,12 +181,12 @@ def _vehicles(record: Record, recount: Recount) -> Iterator[VehicleRow]:
 def _remark(record: Record, name: str, mine: Sequence[Reckoning], recount: Recount) -> str:
     if name == record.plan.traitor:
         heights = [each.height for reckoning in mine for each in reckoning.convictions]
-        return f"equivocated; convicted by block {heights[0]}" if heights else "was to equivocate"
+        return f"equivocated; proven in block {heights[0]}" if heights else "was to equivocate"
     if name == record.plan.killed:
-        return "killed with -9, back from its store"
+        return "killed with -9, came back"
     if record.plan.part(name) == "arrives":
         votes = [account.number + 1 for account in recount.accounts if _votes(account, record, name)]
-        return f"votes since epoch {votes[0]}" if votes else "earns its first votes"
+        return f"votes since epoch {votes[0]}" if votes else "no votes yet"
     return ""
 
 
