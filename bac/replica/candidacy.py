@@ -97,6 +97,8 @@ class Candidacy:
             self._site.params,
         )  # fmt: skip
         early, self._early = self._early, []
+        if self._site.me not in self._docket.electorate.places:
+            self._is_departing = False  # it has gone; if it comes back, that is news
         if term.voter.is_elector:
             made = self._election.make(self._site.me, self._vrf, self._site.suite)
             self._own = tuple(self._site.sign(claim) for claim in made)
@@ -171,8 +173,10 @@ class Candidacy:
         term = self._finality.term
         if self._site.me in self._lists or not term.voter.is_elector:
             return False
+        if term.voter.view > 0 or self._known().last_round is not None:
+            return True
         rounds = self._tip().header.height - term.tree.root.header.height
-        return 2 * rounds >= self._site.params.epoch_rounds or term.voter.view > 0
+        return 2 * rounds >= self._site.params.epoch_rounds
 
     def _make_list(self) -> None:
         term = self._finality.term
