@@ -35,7 +35,7 @@ from bac.sim.ledger_oracle import SHARD, LedgerOracle
 from bac.sim.ledger_trial import FEE, FOREVER, LedgerTrial
 from bac.sim.memo import Memo
 from bac.sim.world import World, draw
-from bac.types import NodeId
+from bac.types import Micros, NodeId
 from bac.wire.block import Leader
 from bac.wire.codec import encode
 from bac.wire.event import event_id
@@ -64,8 +64,8 @@ PARAMS: Final = replace(
     epoch_rounds=12,
     epoch_grace_rounds=6,
     seed_rounds=6,
-    event_max_us=SECOND // 8,
-    epoch_us=6 * SECOND,
+    event_max_us=SECOND // 4,
+    epoch_us=9 * SECOND,
     view_timeout_us=3 * SECOND,
     view_timeout_max_us=48 * SECOND,
 )
@@ -96,12 +96,12 @@ class RiggedStandIn(StandIn):
     def rig(self, seed: int, favoured: Iterable[bytes]) -> None:
         """`favoured` are public keys of the random function; `seed` is the world's."""
         self._seed = seed
-        self._favoured = frozenset(favoured)
+        self.favoured = frozenset(favoured)
 
     def mode(self, epoch: int) -> int:
         """What happens in the draw for `epoch`: 2 captured, 1 a favoured primary, 0 nothing."""
         drawn = seeds.digest(self._seed, "mode", epoch)[0]
-        return 0 if not self._favoured or drawn >= 128 else 1 if drawn >= 64 else 2
+        return 0 if not self.favoured or drawn >= 128 else 1 if drawn >= 64 else 2
 
     def vrf_output(self, public: bytes, alpha: bytes, proof: bytes) -> bytes | None:
         """As the base's, but for luck."""
@@ -109,7 +109,7 @@ class RiggedStandIn(StandIn):
         mode = 0 if beta is None or not _is_draw(alpha) else self.mode(int.from_bytes(alpha[-8:], "big"))
         if beta is None or mode == 0 or (mode == 1 and alpha[48] != Role.PRIMARY):
             return beta
-        return (b"\xff" if public in self._favoured else b"\x00") * 8 + beta[8:]
+        return (b"\xff" if public in self.favoured else b"\x00") * 8 + beta[8:]
 
 
 _DRAW: Final = sortition_input(bytes(32), Role.PRIMARY, b"\0", 0)[:16]
@@ -225,6 +225,7 @@ class ReplicaTrial(LedgerTrial):
 
     NAME = "BAC 2.0"
     UNIT = UNIT
+    SUITE: type[RiggedStandIn] = RiggedStandIn
     NODE: type[Replica] = Replica
     ORACLE: type[ReplicaOracle] = ReplicaOracle
     oracle: ReplicaOracle
@@ -253,7 +254,7 @@ class ReplicaTrial(LedgerTrial):
     def make_suite(self, world: World) -> StandIn:
         """As the base's; rigged in favour of the dishonest."""
         plain = super().make_suite(world)
-        suite = RiggedStandIn(seeds.digest(world.seed, "stand-in"), plain.quorum.name)
+        suite = self.SUITE(seeds.digest(world.seed, "stand-in"), plain.quorum.name)
         suite.rig(world.seed, ())
         return suite
 
@@ -307,7 +308,7 @@ class ReplicaTrial(LedgerTrial):
         identity, (vrf,) = self.ids[node], self._vrf_keys((node,))
         if node in self._journeys.newcomers:
             return Admit(identity, Kind.VEHICLE, vrf, FOREVER, NO_CREDENTIAL)
-        return Renew(identity, identity, vrf, FOREVER, NO_CREDENTIAL)
+        return Renew(identity, identity, vrf, Micros(FOREVER + 1), NO_CREDENTIAL)  # a renewal ends later
 
     def tally(self) -> Mapping[str, int]:
         """As the base's; and what became of the epochs."""

@@ -60,27 +60,29 @@ class Staged:
 
     def __init__(self, world: World, factory: type[ReplicaTrial] = Honest) -> None:
         self.trial = factory(world)
-        self.commits: dict[int, list[Committed]] = {node: [] for node in range(len(world.units))}
-        self.facts: list[Fact] = []
+        self.commits: list[Committed] = []
         network = Network(len(world.units), world.links, generator(world.seed, "network"), None)
         self.simulation = Simulation(
             Attacked(self.trial, world), network, seed=world.seed, observer=self._observe, by_wire=True
         )
         random = generator(world.seed, "clients")
-        for ordinal, (time, node) in enumerate(world.submissions):
-            self.simulation.submit(node, self.trial.transaction(ordinal, node, random), time)
+        self.payments = [
+            self.trial.transaction(ordinal, node, random) for ordinal, (_, node) in enumerate(world.submissions)
+        ]
+        for payment, (time, node) in zip(self.payments, world.submissions, strict=True):
+            self.simulation.submit(node, payment, time)
         self.simulation.start()
 
     def _observe(self, fact: Fact) -> None:
         if isinstance(fact, Committed):
-            self.commits[fact.node].append(fact)
+            self.commits.append(fact)
 
     def pass_until(self, seconds: float) -> None:
         self.simulation.advance(int(seconds * SECOND))
 
     def ends(self, node: int) -> list[Committed]:
         """The last blocks of epochs, as `node` reported them."""
-        return [commit for commit in self.commits[node] if commit.block.header.boundary is not None]
+        return [commit for commit in self.commits if commit.node == node and commit.block.header.boundary is not None]
 
     def identity(self, node: int) -> NodeId:
         return self.trial.ids[node]
