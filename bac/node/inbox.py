@@ -65,6 +65,10 @@ class Inbox:
         self._arrived.set()
         return True
 
+    def forget(self, sender: NodeId) -> None:
+        """Drops the queue of a peer that is not let in any more."""
+        self._queues.pop(sender, None)
+
     async def room(self, sender: NodeId) -> None:
         """Returns when something was taken from the queue of `sender`."""
         queue = self._queues[sender]

@@ -142,6 +142,7 @@ class Peers:
 
     def _forget(self, peer: Peer) -> None:
         self.known.pop(peer.identity, None)
+        self._inbox.forget(peer.identity)
         self._part(peer)
         peer.life.cancel()
 

@@ -99,6 +99,7 @@ def test_who_has_a_credential_and_is_no_member_gets_in_for_less() -> None:
             await trio.sleep(1)
             assert made[0].peers.tally["applicant given up for another"] > 0
             assert sum(peer.is_applicant for peer in made[0].peers.known.values()) == 1
+            assert made[0].received() == [], "what waited of who was given up is gone"
 
     run(main)
 
