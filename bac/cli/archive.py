@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -94,14 +93,13 @@ def open_chain(net: Path, via: str | None, file: Path | None) -> Chain:
     names = {home.identity: home.name for home in network.homes.values()}
     for home in homes:
         found = _from_store(home)
-        if found is not None:
+        if found is not None and found.last is not None:
             commits = ((each.block, each.proof) for each in found.commits)
-            return Chain(f"{net}, {home.name}", genesis, found.count, commits, found.records, names)
+            return Chain(f"{net}, {home.name}", genesis, found.last.number, commits, found.records, names)
     who = "no node of the network has" if via is None else f"{homes[0].name} has not"
-    raise CommandFailed(
-        "not-found", f"{who} the chain from its first block on",
-        next_="--via NODE, of one that was there from the beginning; or --chain FILE",
-    )  # fmt: skip
+    cause = "nothing is confirmed yet, or blocks were leapt over by who was away"
+    advice = "--via NODE, of one that was there all the time; or --chain FILE"
+    raise CommandFailed("not-found", f"{who} every block of the chain", cause, advice)
 
 
 def elected(net: Path) -> Network:
@@ -116,14 +114,13 @@ def elected(net: Path) -> Network:
 
 
 def _from_store(home: Home) -> Archive | None:
-    """What the node has; None if it has not all blocks from the first one on."""
+    """What the node has; None if it has not all blocks: who leaps ahead does not fetch those between."""
     if not home.store.exists():
         return None
     found = read_archive(home.store, _RECORD)
-    first = next(found.commits, None)
-    if first is None or _block(first.block).header.height != 1:
+    if found.last is None or _block(found.last.block).header.height != found.last.number:
         return None
-    return replace(found, commits=chain((first,), found.commits))
+    return found
 
 
 def _read(file: Path, genesis: Path) -> Chain:

@@ -300,10 +300,10 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A store as others read it: the records asked for, how many commits there were then, and those, once."""
+    """A store as others read it: the records asked for, the last commit there was then, and all of them, once."""
 
     records: tuple[bytes, ...]
-    count: int
+    last: Committed | None
     commits: Iterator[Committed]
 
 
@@ -327,8 +327,9 @@ def read_archive(path: Path, prefix: bytes) -> Archive:
             raise UnfitStore(f"{path.name} has another store format; this is format {FORMAT}")
         beyond = _successor(prefix)
         records = reader.execute("SELECT record FROM records WHERE key >= ? AND key < ? ORDER BY key", (prefix, beyond))
-        count = _count(reader, "SELECT MAX(number) FROM commits")
-        return Archive(tuple(record for (record,) in records), count, _archived(reader, path))
+        last = reader.execute("SELECT number, block, proof FROM commits ORDER BY number DESC LIMIT 1").fetchone()
+        found = None if last is None else Committed(*last)
+        return Archive(tuple(record for (record,) in records), found, _archived(reader, path))
     except (sqlite3.DatabaseError, TypeError) as error:
         raise UnfitStore(f"{path.name} is damaged: {error}") from error
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bac.node.store import NOTED_MAX, Owner, Store, UnfitStore
+from bac.node.store import NOTED_MAX, Committed, Owner, Store, UnfitStore, read_archive
 from bac.protocol import SNAPSHOT, Persist
 from bac.sim.disk import Disk
 
@@ -198,3 +198,27 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
 def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
     """NO-8."""
     assert filled(tmp_path / "s").stat().st_mode & 0o077 == 0
+
+
+def test_others_read_it_while_it_is_written(tmp_path: Path) -> None:
+    """NO-6: records by prefix in the order of their keys, and all commits; what is staged is not there yet."""
+    store = Store(tmp_path / "s", OWNER)
+    assert read_archive(tmp_path / "s", b"k").last is None
+    for number in (2, 1):
+        store.stage(Persist(b"k%d" % number, b"record %d" % number))
+    store.stage(Persist(b"l", b"other"))
+    store.stage_commit(b"block 1", b"proof 1", ())
+    store.stage_commit(b"block 2", b"proof 2", ())
+    store.flush()
+    store.stage_commit(b"block 3", b"proof 3", ())
+    found = read_archive(tmp_path / "s", b"k")
+    assert found.records == (b"record 1", b"record 2")
+    assert found.last == Committed(2, b"block 2", b"proof 2")
+    store.flush()
+    assert [each.number for each in found.commits] == [1, 2, 3]
+    store.close()
+    with pytest.raises(FileNotFoundError):
+        read_archive(tmp_path / "none", b"k")
+    (tmp_path / "other").write_bytes(b"no database at all" * 100)
+    with pytest.raises(UnfitStore, match="damaged"):
+        read_archive(tmp_path / "other", b"k")

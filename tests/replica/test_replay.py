@@ -257,6 +257,25 @@ def test_votes_are_explained_by_clipping_or_by_being_outside() -> None:
     assert newcomer[-1].votes_after > 0
 
 
+def test_where_the_electorate_stays_that_is_said() -> None:
+    """RP-117, RP-119: of four voters one is convicted, so the electorate drawn does not qualify (E7)."""
+    yard = Yard((5000, 5000, 5000, 5000))
+    yard.live_epoch()
+    culprit = yard.epoch.committee[0].identity
+    yard.live_epoch(items=[encode(fork_of(yard, culprit))])
+    yard.live_epoch()
+    replayed = list(replay(yard.ground, yard.params, yard.suite, yard.authority.public, yard.blocks))
+    assert [account.is_drawn for account in replayed] == [True, False, False]
+    found = [each for account in replayed for each in reckon(account, CONSTANTS)]
+    for each in found:
+        assert sum(share.units for share in (*each.shares, *each.gaps)) == each.votes_after - each.votes
+    gaps = {(each.epoch, each.identity == culprit): [share.cause for share in each.gaps] for each in found}
+    assert gaps[1, False] == ["the electorate before stays"]
+    assert gaps[1, True] == []  # no units, no votes
+    counted_again = recounts(yard.ground.epoch, iter(replayed), SHARD, yard.suite, PARAMS)
+    assert [each.faults for each in counted_again] == [()] * 4
+
+
 def test_what_was_foreseen_comes_true() -> None:
     """RP-118: with the evidence that came, and the electorate that was, the standings are those of the chain."""
     identity = town().ids[4]
