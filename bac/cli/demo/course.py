@@ -178,8 +178,8 @@ class Course:
         home = self.fleet.network.home(name)
         keys = Production("ed25519-list").key_pair(self.fleet.network.secrets(home).signing)
         vehicle = Vehicle(self.car(name), home, keys, road, self.fleet)
-        self.vehicles.append(vehicle)
         vehicle.start()
+        self.vehicles.append(vehicle)
 
     def _arrive(self, name: str, road: Road) -> None:
         """A newcomer: a process, and its admission."""
@@ -248,6 +248,8 @@ class Course:
                 processes.stop(self.fleet.sybil, [SYBIL])
             if self.is_stopped.is_set():
                 time.sleep(LOOK_SECONDS)  # who was just starting has its pid now
+        for vehicle in self.vehicles:
+            vehicle.close()
 
 
 def _last_commit(client: Client) -> tuple[int, bytes]:

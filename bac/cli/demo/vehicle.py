@@ -90,6 +90,11 @@ class Journal:
             self._file.write(json.dumps({"at_us": now(), **facts}) + "\n")
             self._file.flush()
 
+    def close(self) -> None:
+        """Nothing more is written."""
+        with self._lock:
+            self._file.close()
+
 
 class Vehicle:
     """One car with its node: a thread that drives, and one that listens."""
@@ -122,6 +127,14 @@ class Vehicle:
         """And hears nothing more."""
         self.leave_road()
         self._end.set()
+
+    def close(self) -> None:
+        """Waits until both threads have ended, and closes what they used; after `stop`."""
+        for thread in self._threads:
+            thread.join(2 * PATIENCE)
+        if self._client is not None:
+            self._client.close()
+        self._journal.close()
 
     # ------------------------------------------------------------ the tour
 
