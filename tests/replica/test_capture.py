@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from bac.sim.captures import DISHONEST, PLANS, CapturedTrial, captured_world
+from bac.sim.memo import Memo
 from bac.sim.replica import PARAMS
 from bac.sim.report import Report
 from bac.sim.run import simulate
-from bac.sim.world import SECOND
+from bac.sim.world import SECOND, World
 from tests.replica.worlds import describe, examined
 
 LONGEST_T0 = 12
@@ -21,8 +22,8 @@ def run(seed: int) -> tuple[Report, CapturedTrial]:
     trials: list[CapturedTrial] = []
 
     class Kept(CapturedTrial):
-        def __init__(self, *arguments: object) -> None:
-            super().__init__(*arguments)  # type: ignore[arg-type]  # handed on as they are
+        def __init__(self, world: World, memo: Memo | None = None) -> None:
+            super().__init__(world, memo)
             trials.append(self)
 
     return simulate(captured_world(seed), Kept), trials[0]
