@@ -25,7 +25,7 @@ from bac.errors import Code, Rejected
 from bac.finality.site import Block
 from bac.genesis import Genesis, GenesisShard, load_genesis
 from bac.node.network import Home, Network
-from bac.node.store import Archive, read_archive
+from bac.node.store import Archive, UnfitStore, read_archive
 from bac.params import PRESETS, Params
 from bac.proofs.confirmation import verify_confirmation
 from bac.proofs.electorate import Electorate
@@ -84,6 +84,7 @@ def open_chain(net: Path, via: str | None, file: Path | None) -> Chain:
 
     Raises:
         CommandFailed: `not-found`; `other-engine`, the network elects nobody; `usage`, not an export.
+        UnfitStore: as `read_archive`.
     """
     if file is not None:
         return _read(file, net / "genesis")
@@ -118,9 +119,13 @@ def _from_store(home: Home) -> Archive | None:
     if not home.store.exists():
         return None
     found = read_archive(home.store, _RECORD)
-    if found.last is None or _block(found.last.block).header.height != found.last.number:
+    if found.last is None:
         return None
-    return found
+    try:
+        is_whole = _block(found.last.block).header.height == found.last.number
+    except Rejected as refusal:
+        raise UnfitStore(f"{home.store.name} is damaged: commit {found.last.number}") from refusal
+    return found if is_whole else None
 
 
 def _read(file: Path, genesis: Path) -> Chain:

@@ -207,9 +207,11 @@ def test_a_store_that_lacks_blocks_is_of_no_use(console: Console, gap: slice) ->
 
 def test_a_damaged_store_is_named(town: Console) -> None:
     """NO-8: as at a node's start."""
-    with sqlite3.connect("net/nodes/n00/store.sqlite") as connection:
-        connection.execute("UPDATE commits SET block = x'00' WHERE number = 5")
-    connection.close()
-    ran = town("reputation", "verify", "--json")
-    assert (ran.status, ran.error["code"]) == (9, "unfit-store")
-    assert "commit 5" in ran.error["message"]
+    last = len(story().town.blocks)
+    for number in (5, last):
+        with sqlite3.connect("net/nodes/n00/store.sqlite") as connection:
+            connection.execute("UPDATE commits SET block = x'00' WHERE number = ?", (number,))
+        connection.close()
+        ran = town("reputation", "verify", "--json")
+        assert (ran.status, ran.error["code"]) == (9, "unfit-store")
+        assert f"commit {number}" in ran.error["message"]

@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import cache
 from hashlib import sha256
 from itertools import pairwise
+from random import Random
 
 import pytest
 from msgspec.structs import replace as change
@@ -19,7 +20,7 @@ from bac.replica.replay import EpochAccount, Replay, replay
 from bac.replica.standings import reputation_params, standing_of
 from bac.types import Hash, NodeId
 from bac.wire.block import Body, Leader
-from bac.wire.codec import encode
+from bac.wire.codec import decode, encode
 from bac.wire.registry import decode_item
 from bac.wire.votes import Acknowledgement, Certificate
 from election.reputation import Cause
@@ -138,6 +139,25 @@ def test_a_withheld_duty_shows_in_the_root() -> None:
         replayed.add(each)
     with pytest.raises(Rejected, match="recomputed"):
         replayed.add(Block(block.header, Body(without)))
+
+
+def test_no_altered_bit_of_a_block_is_taken() -> None:
+    """RP-111: whatever a store says instead of a block, it is refused as the store's fault, never an error of ours."""
+    chance = Random(3)
+    replayed = fresh(town())
+    refused = 0
+    for block in town().blocks:
+        data = encode(block)
+        for _ in range(12):
+            altered = bytearray(data)
+            altered[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+            before = replayed.tip
+            with pytest.raises(Rejected):
+                replayed.add(decode(Block, bytes(altered), 1 << 24))
+            assert replayed.tip is before
+            refused += 1
+        replayed.add(block)
+    assert refused == 12 * len(town().blocks)
 
 
 def test_every_duty_done_names_what_shows_it() -> None:
