@@ -36,13 +36,17 @@ class Links:
         self._dials: Bucket | None = None
 
     def choose(self, peers: Collection[Peer]) -> None:
-        """Marks the peers to whom a link is kept, and wakes those for whom that has changed."""
+        """Marks the peers to whom a link is kept, and wakes those for whom that has changed.
+
+        Of links that are not kept any more and are too many, one is closed each time: leaders come back.
+        """
         kept = self._kept([peer.identity for peer in peers])
         for peer in peers:
             is_kept = peer.identity in kept
             if peer.is_kept != is_kept:
                 peer.is_kept = is_kept
                 peer.wake.set()
+        self._close_one(peers, self._settings.spare_links)
 
     def _kept(self, known: Collection[NodeId]) -> frozenset[NodeId]:
         if len(known) <= self._settings.links:
@@ -62,9 +66,13 @@ class Links:
         return self._dials.take(1, now)
 
     def make_room(self, peers: Iterable[Peer]) -> None:
-        """Has the least used of the links that are not kept closed, if as many are open as may be."""
+        """Before one more is opened on demand, has the least used one closed, if as many are open as may be."""
+        self._close_one(peers, self._settings.spare_links - 1)
+
+    @staticmethod
+    def _close_one(peers: Iterable[Peer], most: int) -> None:
         spare = [peer for peer in peers if peer.outbound is not None and not peer.is_kept and not peer.is_closing]
-        if len(spare) >= self._settings.spare_links:
+        if len(spare) > most:
             idle = min(spare, key=lambda peer: peer.used)
             idle.is_closing = True
             idle.wake.set()

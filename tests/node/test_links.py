@@ -64,6 +64,11 @@ def test_links_on_demand_are_bounded() -> None:
                 await trio.sleep(1)
             assert [node.received() for node in made[:7]] == [[b"%d" % place] for place in range(7)]
             assert len(linked(made, 7)) <= 1 + 2
+            made[7].peers._links._settings = Settings(links=2, neighbours=1, spare_links=1)
+            for _ in range(2):
+                made[7].peers.review()
+                await trio.sleep(1)
+            assert len(linked(made, 7)) <= 1 + 1, "too many are closed one by one"
             opened = [made[7].peers._links.pause() for _ in range(40)]
             assert opened[0] == 0
             assert opened[-1] > 10
