@@ -17,6 +17,7 @@ from bac.cli.blocks import BLOCK_BYTES_MAX, transactions_in
 from bac.cli.demo.cast import Part
 from bac.cli.demo.course import PROMISE
 from bac.cli.demo.vehicle import JOURNAL
+from bac.cli.errors import CommandFailed
 from bac.errors import Code
 from bac.finality.site import Block
 from bac.ledger.receipts import Outcome, Receipt
@@ -148,11 +149,11 @@ class Record:
         return [name for name in self.stores if name != self.plan.traitor]
 
     def longest(self) -> tuple[str, list[Kept]]:
-        """The honest store that has most blocks without a gap from the first on. ValueError if there is none."""
+        """The honest store that has most blocks without a gap from the first on. CommandFailed if none has any."""
         whole = {name: _unbroken(self.stores[name]) for name in self.honest}
         name = max(whole, key=lambda name: len(whole[name]))
         if not whole[name]:
-            raise ValueError("no store holds the chain from its first block on")
+            raise CommandFailed("check-failed", "no store holds the chain from its first block on")
         return name, whole[name]
 
     def chain(self) -> Chain:

@@ -132,14 +132,12 @@ def return_(case: Case) -> int:
 
 
 def elections(case: Case) -> int:
-    """Epochs passed, each with a committee that was drawn anew from the chain's own facts."""
-    count = sum(
-        case.blame(bool(each.epoch.committee), f"epoch {each.number} has no committee")
-        for each in case.recount.accounts
-    )
-    case.blame(count >= EPOCHS_MIN, f"only {count} epochs have ended")
-    case.blame(any(each.is_drawn for each in case.recount.accounts), "no electorate was drawn anew")
-    return count
+    """Electorates and committees were drawn anew: the recount has recomputed each, and they were different ones."""
+    drawn = [each for each in case.recount.accounts if each.is_drawn]
+    committees = {tuple(leader.identity for leader in each.successors.committee) for each in drawn}
+    case.blame(len(drawn) >= EPOCHS_MIN, f"only {len(drawn)} epochs were followed by an electorate that was drawn")
+    case.blame(len(committees) >= EPOCHS_MIN, f"only {len(committees)} different committees were drawn")
+    return len(drawn)
 
 
 def equivocation(case: Case) -> int:
@@ -206,7 +204,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Case], int], str], ...]] = (
     ("conservation of coins", conservation, "states"),
     ("durability", durability, "reports of finality"),
     ("return of the killed", return_, "nodes"),
-    ("elections", elections, "epochs"),
+    ("elections", elections, "draws"),
     ("equivocation punished", equivocation, "convictions"),
     ("arrivals and leavers", admission, "vehicles"),
     ("stranger refused", stranger, "nodes that refused it"),
