@@ -80,7 +80,7 @@ class Sent:
 
 
 class Leaders:
-    """`units[i]` are endowed to node i.
+    """`units[i]` are endowed to node i; as many `strangers` come after them, whom genesis does not know.
 
     Attributes:
         way: what becomes of messages.
@@ -89,18 +89,22 @@ class Leaders:
         dies_after: of a node, the number of further records after which it crashes.
     """
 
-    def __init__(self, units: Sequence[int] = (4000,) * 4, params: Params = MINIMAL, seed: int = 1) -> None:
+    def __init__(
+        self, units: Sequence[int] = (4000,) * 4, params: Params = MINIMAL, seed: int = 1, strangers: int = 0
+    ) -> None:
         self.params = params
         self.random = Random(seed)
         self.suite = StandIn(b"l" * 32, "ed25519-list")
-        self.secrets = [NodeSecrets.from_root(sha256(b"leaders%d" % each).digest()) for each in range(len(units))]
+        self.secrets = [
+            NodeSecrets.from_root(sha256(b"leaders%d" % each).digest()) for each in range(len(units) + strangers)
+        ]
         self.pairs = [self.suite.key_pair(each.signing) for each in self.secrets]
         self.ids = [NodeId(pair.public) for pair in self.pairs]
         self.index = {identity: place for place, identity in enumerate(self.ids)}
         ahead = params.acknowledgement_keys_ahead
         members = [
             make_member(each, self.suite, ahead, not_after=FOREVER, endowment=Units(endowment))
-            for each, endowment in zip(self.secrets, units, strict=True)
+            for each, endowment in zip(self.secrets, units, strict=False)
         ]
         shard = make_shard(SHARD, Scheme.ED25519_LIST, members, [(each, 10**12) for each in self.ids])
         authority = self.suite.key_pair(b"a" * 32).public
@@ -110,18 +114,18 @@ class Leaders:
         self.epoch = self.ground.epoch
         self.seats = [self.index[leader] for leader in self.epoch.leaders()]
         self.way: Way = lambda *_: (self.random.randrange(1_000, 30_000),)
-        self.skew = [0] * len(units)
+        self.skew = [0] * len(self.ids)
         self.now = 0
         self.queue: list[tuple[int, int, Callable[[], object]]] = []
         self.count = 0
-        self.disks = [Disk() for _ in units]
-        self.timers: list[dict[str, int]] = [{} for _ in units]
-        self.nodes: list[Replica | None] = [None for _ in units]
-        self.lives = [0 for _ in units]
+        self.disks = [Disk() for _ in self.ids]
+        self.timers: list[dict[str, int]] = [{} for _ in self.ids]
+        self.nodes: list[Replica | None] = [None for _ in self.ids]
+        self.lives = [0 for _ in self.ids]
         self.dies_after: dict[int, int] = {}
-        self.nonces = [0 for _ in units]
+        self.nonces = [0 for _ in self.ids]
         self.sent: list[Sent] = []
-        self.commits: list[list[Block]] = [[] for _ in units]
+        self.commits: list[list[Block]] = [[] for _ in self.ids]
         self.accused: list[tuple[int, Any]] = []
         self.refused: list[tuple[int, int, Any, Rejected]] = []
 
