@@ -72,7 +72,7 @@ class ShareRow(Row, frozen=True):
     """How often an identity led, beside its share of the units; the last row is of all together.
 
     `expected` is how often it would be primary by its units, `chi_square` its part of the statistic; `chance` is that
-    of a statistic at least as high, if draws follow the units.
+    of a statistic at least as high, if draws follow the units: an approximation, good where all expect five or more.
     """
 
     name: str | None

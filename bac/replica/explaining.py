@@ -148,7 +148,11 @@ def _reckon(account: EpochAccount, assessed: Assessment, constants: ReputationPa
         votes=votes,
         votes_after=votes_after,
         shares=_place(explanation, duties, convictions, height),
-        gaps=_gaps(explanation, votes, votes_after, height, is_drawn=account.is_drawn),
+        gaps=_gaps(
+            height,
+            _gap(assessed.before.units, votes, is_drawn=account.was_drawn),
+            _gap(assessed.after.units, votes_after, is_drawn=account.is_drawn),
+        ),
     )
 
 
@@ -202,16 +206,17 @@ def _shown(duties: Iterable[Duty]) -> tuple[tuple[int, ...], tuple[Hash, ...]]:
     return tuple(items.values()), tuple(items)
 
 
-def _gaps(explanation: Explanation, votes: int, votes_after: int, height: int, *, is_drawn: bool) -> tuple[Share, ...]:
-    """What the votes changed beyond the record: each gap before is closed, each gap after is opened.
+def _gap(units: int, votes: int, *, is_drawn: bool) -> tuple[Gap, int]:
+    """What is on record and does not vote, and why; negative where the electorate stays and more votes than that."""
+    kind = Gap.OUTSIDE if not votes else Gap.CLIPPING if is_drawn else Gap.STAYING
+    return kind, units - votes
 
-    The gap before belongs to its own epoch's draw; where both are of one kind they are one share.
-    """
-    kind_after = Gap.OUTSIDE if not votes_after else Gap.CLIPPING if is_drawn else Gap.STAYING
-    kind_before = Gap.OUTSIDE if not votes else kind_after if votes_after else Gap.CLIPPING
-    change: dict[Gap, int] = {}
-    for kind, units in ((kind_before, explanation.before - votes), (kind_after, votes_after - explanation.after)):
-        change[kind] = change.get(kind, 0) + units
+
+def _gaps(height: int, before: tuple[Gap, int], after: tuple[Gap, int]) -> tuple[Share, ...]:
+    """What the votes changed beyond the record: the gap before is closed, the gap after opened, of one kind both."""
+    change = dict.fromkeys((before[0], after[0]), 0)
+    change[before[0]] += before[1]
+    change[after[0]] -= after[1]
     return tuple(Share(kind.value, units, (height,)) for kind, units in change.items() if units)
 
 

@@ -60,6 +60,7 @@ class EpochAccount:
         docket: all that the epoch has brought.
         last: header of its last block.
         epoch: its electorate, committee and seeds.
+        was_drawn: whether its own electorate was drawn for it; False: it had stayed (E7).
         successors: those of the epoch after it.
         drawn: the electorate drawn for it; the present one stays where that does not qualify (E7).
         assessments: of everybody with a record or with duties, by identity, ascending.
@@ -72,6 +73,7 @@ class EpochAccount:
     docket: Docket
     last: Header
     epoch: Epoch
+    was_drawn: bool
     successors: Successors
     drawn: tuple[Elector, ...] = field(repr=False)
     assessments: tuple[Assessment, ...]
@@ -121,6 +123,7 @@ class Replay:
         self.scope = Scope(ground.network, shard, suite.quorum)
         self._intake = Intake(ground.network, shard, authority, suite, self._keys.get)
         self._epochs: dict[int, Epoch] = {}
+        self._is_drawn = True
         self.machine = _Observed(ground, params, suite, Verifications(self._intake), self.electorate)
         self._begin(ground.epoch, self.machine.genesis())
 
@@ -192,6 +195,7 @@ class Replay:
             docket=docket,
             last=derived.header,
             epoch=epoch,
+            was_drawn=self._is_drawn,
             successors=successors,
             drawn=derived.state.draw.electors,
             assessments=tuple(assess(docket, recovered=place.view > 0, params=self._params)),
@@ -204,6 +208,7 @@ class Replay:
             epoch.number + 1, successors.electorate, successors.committee, place.next_seed, derived.header,
             epoch.timeout_us, None,
         )  # fmt: skip
+        self._is_drawn = account.is_drawn
         self._begin(following, Post(derived.state.ledger))
         return account
 

@@ -292,6 +292,8 @@ def test_where_the_electorate_stays_that_is_said() -> None:
     gaps = {(each.epoch, each.identity == culprit): [share.cause for share in each.gaps] for each in found}
     assert gaps[1, False] == ["the electorate before stays"]
     assert gaps[1, True] == []  # no units, no votes
+    assert [account.was_drawn for account in replayed] == [True, True, False]
+    assert gaps[2, False] == ["the electorate before stays"]
     counted_again = recounts(yard.ground.epoch, iter(replayed), SHARD, yard.suite, PARAMS)
     assert [each.faults for each in counted_again] == [()] * 4
 
