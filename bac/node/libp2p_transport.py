@@ -12,6 +12,7 @@ Departures from the library's own ways, each for a reason that was measured with
 - A connected dial waits a quarter of a second for nothing, and every read answers with a window update.
 - Each write takes five locks and each read four, all for one task alone, and a lock of trio passes the turn on; each
   message is read in five pieces, copied as often. Here a stream has one reader and one writer; a socket is read ahead.
+- The multiplexer lets a peer exceed its window, without bound. Here that ends the connection.
 - A cancelled write may leave half a frame: who times out must `drop` the peer.
 - The library dials every peer that it knows until half of all connections are used; here the node decides.
 - Identification of peers is left out: the handshake above does it, with credentials.
@@ -45,8 +46,8 @@ from libp2p.security.noise.io import NoisePacketReadWriter
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as Noise
 from libp2p.security.secure_session import SecureSession
+from libp2p.stream_muxer.yamux.yamux import FLAG_ACK, TYPE_DATA, YAMUX_HEADER_FORMAT, Yamux, YamuxStream
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
-from libp2p.stream_muxer.yamux.yamux import TYPE_DATA, YAMUX_HEADER_FORMAT, Yamux, YamuxStream
 from multiaddr import Multiaddr  # type: ignore[import-untyped]  # the library has no types
 
 from bac.node.transport import Accept, Broken, Stream
@@ -142,6 +143,35 @@ async def _read_body(self: Any, length: int) -> bytes:
     return data
 
 
+_handle_incoming: Final = cast(Any, Yamux).handle_incoming
+
+
+async def _handle_frames(self: Any) -> None:
+    """The library's, with `_next_header` between it and the connection."""
+    self.secured_conn.muxer = self
+    await _handle_incoming(self)
+
+
+async def _next_header(session: Any, n: int) -> bytes:
+    """The next frame that is more than data for a known stream; data is delivered here, within the stream's window.
+
+    Raises:
+        ConnectionClosedError: the peer has sent more than was granted, or has gone.
+    """
+    muxer = session.muxer
+    while True:
+        header: bytes = await session.read(n)
+        _, kind, flags, number, length = struct.unpack(YAMUX_HEADER_FORMAT, header)
+        stream = muxer.streams.get(number)
+        if kind != TYPE_DATA or flags & ~FLAG_ACK or stream is None:
+            return header
+        if length > stream.recv_window:
+            raise ConnectionClosedError("the peer has sent more than was granted", transport="tcp")
+        muxer.stream_buffers[number] += await session.read(length)
+        stream.recv_window -= length
+        muxer.stream_events[number].set()
+
+
 async def _send(self: Any, data: bytes) -> None:
     """Without a lock: above, `_write_frame` has one."""
     try:
@@ -165,6 +195,9 @@ def _patch() -> None:
     secured.read = _read_plain
     muxer: Any = Yamux
     muxer._read_data_body = _read_body
+    muxer.handle_incoming = _handle_frames
+    frames: Any = libp2p.stream_muxer.yamux.yamux
+    frames.read_exactly = _next_header
     muxer._write_frame = _write_frame
     logging.getLogger("libp2p").setLevel(logging.CRITICAL)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 import trio
@@ -93,6 +94,39 @@ def test_our_own_broken_invariant_ends_the_listener() -> None:
     with pytest.raises(BaseExceptionGroup) as raised:
         run(test)
     assert raised.value.subgroup(RuntimeError) is not None
+    gc.collect()
+
+
+async def flood(stream: Stream) -> None:
+    while True:
+        await stream.write(bytes(60_000))
+
+
+def test_who_sends_more_than_was_granted_is_cut_off() -> None:
+    """NO-10: the reader waits, and what waits for it is bounded."""
+
+    async def main() -> None:
+        held: list[Stream] = []
+
+        async def hold(stream: Stream) -> None:
+            held.append(stream)
+            await trio.sleep_forever()
+
+        with trio.fail_after(60):
+            here, there = Libp2pTransport(SEEDS[0]), Libp2pTransport(SEEDS[1])
+            async with here.listen(hold), there.listen(hold):
+                stream: Any = await here.open(there.key, there.address)
+                stream._stream.send_window = 1 << 30
+                with pytest.raises(Broken):
+                    await flood(stream)
+                received: Any = held[0]
+                muxer = received._stream.conn
+                assert sum(map(len, muxer.stream_buffers.values())) <= 1 << 20
+                assert muxer.event_shutting_down.is_set()
+                await here.drop(there.key)
+                await (await here.open(there.key, there.address)).write(b"back")
+
+    trio.run(main)
     gc.collect()
 
 
