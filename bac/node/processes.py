@@ -107,7 +107,7 @@ def start(network: Network, names: Sequence[str], *, via: str | None = None) -> 
         wait_for_pids(network, idle)
 
 
-def wait_for_pids(network: Network, names: Iterable[str], timeout: float = 10.0) -> None:
+def wait_for_pids(network: Network, names: Iterable[str], timeout: float = 30.0) -> None:
     """Returns when each of these nodes has had a process. Raises TimedOut."""
     _until(lambda: all(network.home(name).pid.exists() for name in names), timeout, "the nodes do not start")
 

@@ -128,7 +128,7 @@ def test_nodes_in_the_foreground_end_with_ctrl_c_and_leave_nothing(tmp_path: Pat
     words = [sys.executable, "-m", "bac.node", str(net.path), *net.homes, "--stay"]
     parent = subprocess.Popen(words)
     try:
-        processes.wait_for_pids(net, net.homes)
+        processes.wait_for_pids(net, net.homes, PATIENCE)
         processes.wait(net, PATIENCE)
         parent.send_signal(signal.SIGINT)
         assert parent.wait(PATIENCE) == 0
@@ -146,7 +146,7 @@ def test_no_node_outlives_its_parent(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "bac.node", str(net.path), "n00", "n01", "--stay"]
     parent = subprocess.Popen(words)
     try:
-        processes.wait_for_pids(net, ["n00", "n01"])
+        processes.wait_for_pids(net, ["n00", "n01"], PATIENCE)
         processes.wait(net, PATIENCE)
     finally:
         parent.kill()
