@@ -9,8 +9,9 @@ from typing import Final
 from bac.baselines.basic_bac import BasicBac
 from bac.baselines.paper_bac import PaperBac
 from bac.protocol import Factory
+from bac.replica.replica import Replica
 
-ENGINES: Final[Mapping[str, Factory]] = MappingProxyType({"basic-bac": BasicBac, "paper-bac": PaperBac})
+ENGINES: Final[Mapping[str, Factory]] = MappingProxyType({"bac": Replica, "basic-bac": BasicBac, "paper-bac": PaperBac})
 """Name to factory: a `bac.protocol.Construction` makes a node."""
 
 
