@@ -22,7 +22,7 @@ from bac.finality.site import Site
 from bac.ledger.verifications import Verifications
 from bac.replica.author import Author, Memory
 from bac.replica.gossip import BATCH_EVENTS, Gossip
-from bac.replica.graph import EpochGraph, Round, identify
+from bac.replica.graph import EpochGraph, identify
 from bac.replica.manifest import Manifest
 from bac.replica.pipeline import Pipeline
 from bac.replica.sharing import Sharing
@@ -78,7 +78,7 @@ class Leadership:
         """The epoch begins for this node, or begins again after a restart."""
         self._author.ask()
         for event in self._author.restored:
-            self._push_rounds(self._gossip.take(event, identify(event), self._site.me, now))
+            self._gossip.take(event, identify(event), self._site.me, now)
         self._take_in()
         ahead, self._ahead = self._ahead, []
         for batch in ahead:
@@ -96,20 +96,20 @@ class Leadership:
 
     def on_events(self, sender: NodeId, batch: EventBatch, now: Micros) -> None:
         """Raises Rejected."""
-        try:
-            self._push_rounds(self._gossip.receive(sender, batch.events, now))
-        finally:
-            self._take_in()
+        self._gossip.receive(sender, batch.events, now)
+        self._take_in()
         if len(batch.events) == BATCH_EVENTS:
             self._site.out.send((sender,), EventPull(self.graph.epoch, self.graph.summary()))
 
-    def answer(self, sender: NodeId, question: EventPull | EventRequest | TipPull) -> None:
-        """H3, H7: what a peer asks about events of this epoch."""
+    def answer(self, sender: NodeId, question: EventPull | EventRequest | TipPull, now: Micros) -> None:
+        """H3, H7: what another leader asks about events of this epoch; nobody else needs them."""
+        if sender not in self.graph.weights:
+            return
         match question:
             case EventPull():
-                self._gossip.answer_pull(sender, question)
+                self._gossip.answer_pull(sender, question, now)
             case EventRequest():
-                self._gossip.answer_request(sender, question)
+                self._gossip.answer_request(sender, question, now)
             case TipPull():
                 tip = self.graph.tips.get(question.creator)
                 event = None if tip is None else self.graph.get(tip)
@@ -125,11 +125,10 @@ class Leadership:
         self._author.ask()
         self._catch_up(with_all=not self._author.is_complete)
 
-    def _push_rounds(self, rounds: list[Round]) -> None:
-        self.pipeline.push(rounds)
-
     def _take_in(self) -> None:
-        """What new events carry, and what they prove."""
+        """What new events close, carry and prove."""
+        closed, self._gossip.closed = self._gossip.closed, []
+        self.pipeline.push(closed)
         inserted, self._gossip.inserted = self._gossip.inserted, []
         for identifier, event in inserted:
             self._author.note(identifier, event)
@@ -251,7 +250,7 @@ class Leadership:
             return None
         identifier, event = emitted
         self._gossip.push(event)
-        self._push_rounds(self._gossip.take(event, identifier, self._site.me, now))
+        self._gossip.take(event, identifier, self._site.me, now)
         self._take_in()
         return now
 

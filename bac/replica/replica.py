@@ -324,7 +324,7 @@ class Replica:
             case TipAnswer():
                 leadership.on_tip(sender, message)
             case _:
-                leadership.answer(sender, message)
+                leadership.answer(sender, message, now)
 
     def load(self, leadership: Leadership) -> tuple[bytes, ...]:
         """As the desk's: certificate, what the election needs, evidence, then transactions by fee and nonce."""

@@ -15,7 +15,7 @@ from bac.replica.graph import EpochGraph, identify
 from bac.replica.leadership import EARLY_MAX
 from bac.types import Hash, Micros, NodeId
 from bac.wire.event import Event
-from bac.wire.sync import EventBatch, EventPull, EventRequest
+from bac.wire.sync import EventBatch, EventPull, EventRequest, TipPull
 from tests.replica.leaders import Leaders, shuffle, write
 
 
@@ -34,8 +34,8 @@ class Desk:
     def identity(self, place: int) -> NodeId:
         return self.stage.ids[self.stage.seats[place]]
 
-    def receive(self, *events: Event, sender: int = 1, now: int = 0) -> int:
-        return len(self.gossip.receive(self.identity(sender), events, Micros(now)))
+    def receive(self, *events: Event, sender: int = 1, now: int = 0) -> None:
+        self.gossip.receive(self.identity(sender), events, Micros(now))
 
     def said(self) -> list[Send]:
         effects = self.site.out.take()
@@ -117,14 +117,79 @@ def test_any_order_of_arrival_makes_the_same_graph(seed: int) -> None:
     assert (len(desk.graph), desk.graph.closed_round) == (60, whole.closed_round)
 
 
-def test_an_event_that_nobody_signed_is_refused(desk: Desk) -> None:
-    """RP-61: what came before it in the batch was taken."""
-    good, bad = desk.event(1), desk.event(2)
+def test_a_batch_with_an_event_that_nobody_signed_changes_nothing(desk: Desk) -> None:
+    """RP-61: signatures are judged before anything is taken."""
     forged = Event(desk.event(3).header, (b"\x01\x01",))
     with pytest.raises(Rejected) as refused:
-        desk.receive(good, forged, bad)
+        desk.receive(desk.event(1), forged, desk.event(2))
     assert refused.value.code is Code.MALFORMED
+    assert (desk.gossip.inserted, len(desk.graph)) == ([], 0)
+
+
+def test_what_came_before_an_invalid_event_is_taken(desk: Desk) -> None:
+    """RP-61: and is not lost, but then the batch is not refused; the invalid event alone is."""
+    good, bad = desk.event(1), desk.event(1, desk.event(1), time_us=1)
+    desk.receive(good, bad, desk.event(2))
     assert [event for _, event in desk.gossip.inserted] == [good]
+    with pytest.raises(Rejected) as refused:
+        desk.receive(bad, desk.event(2))
+    assert refused.value.culprit == desk.identity(1)
+    assert len(desk.graph) == 1
+
+
+def test_nobody_crowds_out_the_events_of_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RP-65: of the room for those that wait, each leader has its share; nothing of what has left it is kept."""
+    monkeypatch.setattr(module, "WAITING_MAX", 8)
+    parent, first = desk.event(1), desk.event(2)
+    honest = desk.event(2, first, parent, time_us=1)
+    desk.receive(honest)
+    for turn in range(500):
+        unknown = [Hash(bytes([place, turn // 256, turn % 256]) * 10 + b"xx") for place in range(16)]
+        desk.receive(desk.stage.event(desk.stage.seats[3], None, *unknown, time_us=turn), sender=3)
+    assert len(desk.gossip._waiting) <= 8
+    assert len(desk.gossip._children) <= 8 * 17
+    desk.receive(parent, first)
+    assert identify(honest) in desk.graph
+
+
+def test_branches_that_waited_stand_aside_too(desk: Desk) -> None:
+    """RP-67: a forker gains nothing by sending its branches before their parent."""
+    first, other = desk.event(1), desk.event(2)
+    desk.receive(other)
+    desk.receive(*[desk.event(1, first, other, time_us=turn) for turn in range(1, 30)])
+    desk.receive(first)
+    assert len(desk.graph) == 4, "the fork, and no more of it"
+    assert len(desk.graph.forks) == 1
+
+
+def test_a_long_line_can_wait(desk: Desk) -> None:
+    """RP-65: however many generations come in the wrong order."""
+    line = [desk.event(1), desk.event(2)]
+    for turn in range(1, 240):
+        for place in (1, 2):
+            own, other = line[-2], line[-1]
+            line.append(desk.event(place, own, other, time_us=turn))
+    for event in reversed(line):
+        desk.receive(event)
+    assert len(desk.graph) == len(line)
+
+
+def test_only_leaders_are_answered_and_not_without_end() -> None:
+    """RP-66: a question is much shorter than its answer."""
+    stage = Leaders((4000,) * 5)
+    stage.boot()
+    stage.run(1)
+    stage.way = lambda *_: ()
+    me, other = stage.seats[:2]
+    (stranger,) = set(range(5)) - set(stage.seats)
+    identifier = stage.lead(me).graph.tips[stage.ids[other]]
+    for question in (EventPull(0, ()), EventRequest(0, (identifier,)), TipPull(0, stage.ids[other])):
+        assert stage.deliver(stranger, me, question) == []
+        assert stage.deliver(other, me, question)
+    answered = sum(bool(stage.deliver(other, me, EventPull(0, ()))) for _ in range(500))
+    assert 8 <= answered <= module.ANSWERED_MAX // BATCH_EVENTS
+    stage.run(stage.now / 1e6 + stage.params.repeat_us / 1e6)
+    assert stage.deliver(other, me, EventPull(0, ()))
 
 
 def test_a_summary_is_answered_with_what_is_missing(desk: Desk) -> None:
@@ -139,12 +204,12 @@ def test_a_summary_is_answered_with_what_is_missing(desk: Desk) -> None:
     (question,) = desk.said()
     assert len(question.to) == 1
     assert question.to[0] in {desk.identity(place) for place in (1, 2, 3)}
-    desk.gossip.answer_pull(question.to[0], question.message)
+    desk.gossip.answer_pull(question.to[0], question.message, Micros(0))
     answers = desk.said()
     missing = desk.graph.missing_for(question.message.heads, 999)
     assert [event for each in answers for event in each.message.events] == missing
     for answer in answers:
-        assert peer.receive(desk.identity(1), answer.message.events, Micros(0)) is not None
+        peer.receive(desk.identity(1), answer.message.events, Micros(0))
     assert desk.said() == [], "no parent was missing"
     assert len(peer.inserted) == 70
 
