@@ -3,7 +3,7 @@
 Theory of operation. A node that has no place for a transaction says "busy", and the client submits it again. If it took
 later ones of the same account meanwhile, these could not be executed and would hold the places for which the first one
 waits. So an account to which "busy" was said is served from the nonce on that was refused, and in order, until it has
-handed in all that was refused; for `FORGOTTEN` seconds, since it may never come back.
+handed in all that was refused; for `AWAITED` seconds, since it may never come back.
 
 Source: docs/spec/node.md NO-20.
 """
@@ -14,8 +14,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
-FORGOTTEN: Final = 5.0
-"""Seconds after which a transaction that is not decided makes room, and a refused account need not come back."""
+FORGOTTEN: Final = 30.0
+"""Seconds after which a transaction that is not decided makes room: a slow chain needs that for all of a full node."""
+AWAITED: Final = 5.0
+"""Seconds for which an account that was refused is expected back."""
 REFUSED_MAX: Final = 4_096
 """Accounts remembered as refused."""
 ACCEPTED_MAX: Final = 8_192
@@ -46,7 +48,7 @@ class Places:
         if transaction_id in self._taken:
             return True
         refused = self._refused.get(account)
-        if refused is not None and now - refused.since > FORGOTTEN:
+        if refused is not None and now - refused.since > AWAITED:
             del self._refused[account]
             refused = None
         if refused is not None and nonce > refused.first:

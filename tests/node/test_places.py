@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bac.node.places import ACCEPTED_MAX, FORGOTTEN, REFUSED_MAX, Places
+from bac.node.places import ACCEPTED_MAX, AWAITED, FORGOTTEN, REFUSED_MAX, Places
 
 A, B = b"a", b"b"
 
@@ -58,12 +58,12 @@ def test_who_never_comes_back_is_not_waited_for() -> None:
     assert take(places, B, 0)
     assert not take(places, A, 5)
     places.free(B + b"0")
-    assert not take(places, A, 6, FORGOTTEN)
-    assert take(places, A, 6, FORGOTTEN + 0.1)
+    assert not take(places, A, 6, AWAITED)
+    assert take(places, A, 6, AWAITED + 0.1)
     for account in range(REFUSED_MAX + 1):
-        assert not take(places, b"%d" % account, 0, FORGOTTEN + 0.1)
+        assert not take(places, b"%d" % account, 0, AWAITED + 0.1)
     places.free(A + b"6")
-    assert take(places, b"0", 1, FORGOTTEN + 0.2), "the first was forgotten for the last"
+    assert take(places, b"0", 1, AWAITED + 0.2), "the first was forgotten for the last"
 
 
 @given(st.integers(1, 5), st.lists(st.tuples(st.sampled_from((A, B)), st.integers(1, 6)), max_size=30))
