@@ -214,8 +214,8 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_the_whole_demo_ends_in_time(console: Console) -> None:
-    """Sixteen vehicles, as `make demo` runs it; within 90 s on a quiet machine of two cores."""
+def test_the_whole_demo_holds(console: Console) -> None:
+    """Sixteen vehicles, as `make demo` runs it."""
     ran = console("demo", "--json")
     assert ran.status == 0, ran.err
     assert len(ran.data["vehicles"]) == 16

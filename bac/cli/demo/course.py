@@ -36,7 +36,8 @@ KILL_AT: Final = 0.4
 DEAD_SECONDS: Final = 3.0
 LOOK_SECONDS: Final = 0.25
 READY_SECONDS: Final = 25.0
-GONE_SECONDS: Final = 15.0
+GONE_SECONDS: Final = 25.0
+END_SECONDS: Final = 10.0
 SETTLE_SECONDS: Final = 20.0
 PROMISE: Final = "promised.json"
 """In the home of who is killed: how far it had reported the chain as confirmed."""
@@ -219,7 +220,8 @@ class Course:
         self.killed = victim
         role = "leads" if victim in leaders else "votes"
         self.told.note(f"{victim}, which {role}, is killed with -9; it had reported {count} blocks as confirmed")
-        self.is_stopped.wait(DEAD_SECONDS)
+        if self.is_stopped.wait(DEAD_SECONDS):
+            return
         processes.start(network, [victim])
         self.told.note(f"{victim} is back from its store")
 
@@ -240,14 +242,18 @@ class Course:
 
     def end(self) -> None:
         """No process is left, whatever happened before."""
+        self.is_stopped.set()
         for vehicle in self.vehicles:
             vehicle.stop()
-        for _ in range(2):
+        deadline = time.monotonic() + END_SECONDS
+        while True:  # once more as long as a thread could start something
+            is_over = not any(thread.is_alive() for thread in self._threads) or time.monotonic() > deadline
             processes.down(self.fleet.network)
             with suppress(TimedOut):
                 processes.stop(self.fleet.sybil, [SYBIL])
-            if self.is_stopped.is_set():
-                time.sleep(LOOK_SECONDS)  # who was just starting has its pid now
+            if is_over:
+                break
+            time.sleep(LOOK_SECONDS)
         for vehicle in self.vehicles:
             vehicle.close()
 
