@@ -20,6 +20,7 @@ from bac.finality.finality import Finality
 from bac.finality.records import load_signed, save_signed
 from bac.finality.site import Site
 from bac.ledger.verifications import Verifications
+from bac.proofs.certificate import verify_certificate
 from bac.replica.author import Author, Memory
 from bac.replica.gossip import BATCH_EVENTS, Gossip
 from bac.replica.graph import EpochGraph, identify
@@ -27,10 +28,12 @@ from bac.replica.manifest import Manifest
 from bac.replica.pipeline import Pipeline
 from bac.replica.sharing import Sharing
 from bac.replica.signatures import Signatures
-from bac.types import Micros, NodeId
+from bac.types import Hash, Micros, NodeId
 from bac.wire.block import Envelope
+from bac.wire.event import Event
 from bac.wire.header import Kind
 from bac.wire.sync import EventBatch, EventPull, EventRequest, TipAnswer, TipPull
+from bac.wire.votes import Certificate
 
 EARLY_MAX: Final = 256
 """Batches of the next epoch that a leader holds until it gets there."""
@@ -61,7 +64,7 @@ class Leadership:
         self.term = finality.term
         epoch = self.term.epoch
         self.graph = EpochGraph(epoch, site.scope.shard, site.params)
-        self.manifest = Manifest(site.scope.shard, verify)
+        self.manifest = Manifest(site.scope.shard, verify, self._is_certificate)
         self.pipeline = Pipeline(self.term)
         self._gossip = Gossip(site, self.graph)
         self._author = Author(site, self.graph, memory)
@@ -70,6 +73,7 @@ class Leadership:
         self.place = epoch.leaders().index(site.me)
         self._ahead = ahead
         self._forks = 0
+        self._forkers: dict[NodeId, None] = {}
         self._shares: list[Sharing] = []
 
     # ------------------------------------------------------------ inputs
@@ -132,11 +136,33 @@ class Leadership:
         inserted, self._gossip.inserted = self._gossip.inserted, []
         for identifier, event in inserted:
             self._author.note(identifier, event)
-            wrong = self.manifest.load(event)
+            wrong = self.manifest.load(event, counts=self._counts(identifier, event))
             self.term.accuse(*wrong[:1])
-        if len(self.graph.forks) > self._forks:
-            self.term.accuse(*self.graph.forks[self._forks :])
-            self._forks = len(self.graph.forks)
+        for fork in self.graph.forks[self._forks :]:
+            creator = NodeId(fork.first.creator)
+            if creator not in self._forkers:  # one proof convicts it
+                self._forkers[creator] = None
+                self.manifest.distrust(creator)
+                self.term.accuse(fork)
+        self._forks = len(self.graph.forks)
+
+    def _counts(self, identifier: Hash, event: Event) -> bool:
+        """Whether the payload of an event here will be ordered, as far as anybody knows (H5)."""
+        is_void = self.graph.count_in_round(identifier) > self._site.params.max_events_per_round
+        return not is_void and not self.graph.is_forker(event.header.creator)
+
+    def _is_certificate(self, certificate: Certificate) -> bool:
+        """Whether it is one of view 0 of this epoch."""
+        ballot, epoch = certificate.ballot, self.term.epoch
+        if ballot.epoch != epoch.number or ballot.view:
+            return False
+        if self.term.tree.vouchers.get(ballot.header_hash) == certificate:
+            return True
+        try:
+            verify_certificate(certificate, epoch.electorate, self._site.scope)
+        except Rejected:
+            return False
+        return True
 
     # ------------------------------------------------------------ signatures
 
