@@ -228,10 +228,16 @@ def serve_envelopes(tree: Tree, pull: EnvelopePull) -> EnvelopeBatch | None:
     return EnvelopeBatch(tuple(found)) if found else None
 
 
+@lru_cache(maxsize=8)
+def encode_body(body: Body) -> bytes:
+    """The encoding of `body`, remembered for a while: it is cut into many chunks, for many peers."""
+    return encode(body)
+
+
 def serve_body(tree: Tree, pull: BodyPull) -> BodyChunk | None:
     """The chunk asked for, if the body is here."""
     link = tree.get(pull.header_hash)
     if link is None or link.body is None:
         return None
-    data = encode(link.body)
+    data = encode_body(link.body)
     return cut(pull.header_hash, data, pull.offset) if pull.offset < len(data) else None

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from itertools import takewhile
 from typing import Final
 
-from bac.finality.catchup import Pulls
+from bac.finality.catchup import Pulls, encode_body
 from bac.finality.certificates import Tallies
 from bac.finality.chain import Link, Tree, Verdict, header_hash
 from bac.finality.epochs import Epoch
@@ -30,7 +30,6 @@ from bac.proofs.certificate import verify_certificate
 from bac.protocol import Accuse, Commit, SetTimer
 from bac.types import Hash, Height, Micros, NodeId
 from bac.wire.block import Body, ConfirmationProof, Envelope
-from bac.wire.codec import encode
 from bac.wire.header import Header, Kind
 from bac.wire.transfer import cut
 from bac.wire.votes import Acknowledgement, Certificate
@@ -430,7 +429,7 @@ class Term(ABC):
         """Sends a header, and its body as far as it fits one chunk."""
         self.site.out.send(to, envelope)
         if envelope.header.kind is not Kind.CLOSING:
-            self.site.out.send(to, cut(header_hash(envelope.header), encode(body), 0))
+            self.site.out.send(to, cut(header_hash(envelope.header), encode_body(body), 0))
 
     def start_timer(self) -> None:
         """R1. An alarm that rings earlier stays: it is set again then, so that progress costs no alarm."""
