@@ -36,7 +36,9 @@ from bac.wire.sync import EventBatch, EventPull, EventRequest, TipAnswer, TipPul
 from bac.wire.votes import Certificate
 
 EARLY_MAX: Final = 256
-"""Batches of the next epoch that a leader holds until it gets there."""
+"""Batches of the next epoch that a node holds until it gets there."""
+EARLY_OF_ONE: Final = 16
+"""Those of them that one peer sent."""
 
 
 class Desk(Interface):
@@ -55,9 +57,15 @@ class Leadership:
     """One leader in one epoch."""
 
     def __init__(
-        self, site: Site, finality: Finality, memory: Memory, verify: Verifications, desk: Desk, ahead: list[EventBatch]
+        self,
+        site: Site,
+        finality: Finality,
+        memory: Memory,
+        verify: Verifications,
+        desk: Desk,
+        ahead: list[tuple[NodeId, EventBatch]],
     ) -> None:
-        """`ahead` holds what came for this epoch before this node was in it."""
+        """`ahead` holds what came for this epoch before this node was in it, and from whom."""
         self._site = site
         self._finality = finality
         self._desk = desk
@@ -85,11 +93,11 @@ class Leadership:
             self._gossip.take(event, identify(event), self._site.me, now)
         self._take_in()
         ahead, self._ahead = self._ahead, []
-        for batch in ahead:
+        for sender, batch in ahead:
             try:
-                self.on_events(batch.events[0].header.creator, batch, now)
+                self.on_events(sender, batch, now)
             except Rejected:
-                continue  # it came before it could be judged; its sender is not known any more
+                continue  # it came before it could be judged: that it is bad does not spoil the input of now
         self._catch_up(with_all=True)
 
     def _catch_up(self, *, with_all: bool) -> None:

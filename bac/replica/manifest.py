@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from bac.errors import Rejected
+from bac.errors import Code, Rejected
 from bac.finality.validity import tag_at
 from bac.ledger.verifications import Verifications
+from bac.replica.court import is_invalid_by_itself
 from bac.types import Hash, NodeId
 from bac.wire.codec import decode
 from bac.wire.event import Event
 from bac.wire.evidence import InvalidItem
-from bac.wire.registry import decode_item, tag_of
+from bac.wire.registry import tag_of
 from bac.wire.transactions import SignedTransaction
 from bac.wire.votes import Certificate
 
@@ -75,8 +76,8 @@ class Manifest:
             if counts and height > self.certified and self._is_good(certificate):
                 self._certificates.setdefault(height, {})[carrier] = None
         else:
-            if item not in self._others:
-                decode_item(item)
+            if item not in self._others and is_invalid_by_itself(item, self._verify):
+                raise Rejected(Code.MALFORMED, "an item that no event may hold")
             if counts:
                 self._others.setdefault(item, {})[carrier] = None
 

@@ -42,7 +42,7 @@ from bac.replica.announcing import announce, find_unannounced
 from bac.replica.author import Memory, forget_events
 from bac.replica.candidacy import Candidacy
 from bac.replica.ground import Ground, lay
-from bac.replica.leadership import EARLY_MAX, Leadership
+from bac.replica.leadership import EARLY_MAX, EARLY_OF_ONE, Leadership
 from bac.replica.machine import Post, ReplicaMachine
 from bac.types import Micros, NodeId
 from bac.wire.block import Envelope
@@ -97,8 +97,8 @@ class Replica:
         self.mempool = Mempool(params)
         self._forwarding = Forwarding()
         self._memory = Memory(construction.store)
-        self._evidence: dict[bytes, None] = {}
-        self._ahead: list[EventBatch] = []
+        self._evidence: dict[bytes, frozenset[tuple[NodeId, int]]] = {}
+        self._ahead: list[tuple[NodeId, EventBatch]] = []
         self._epoch = -1
         self._is_handing = False
         self._armed = Micros(0)
@@ -228,7 +228,7 @@ class Replica:
             self._announce_keys(now)
             self._hand_on(self._forwarding.tell(self._homes()))
         if self.leadership is None and self._site.me in term.epoch.leaders() and term.tree.root.state is not None:
-            ahead, self._ahead = [each for each in self._ahead if each.epoch == self._epoch], []
+            ahead, self._ahead = [each for each in self._ahead if each[1].epoch == self._epoch], []
             self.leadership = Leadership(self._site, self.finality, self._memory, self._verify, self, ahead)
             self.leadership.start(now)
 
@@ -286,14 +286,18 @@ class Replica:
                 continue  # decided, expired or too many: nobody's fault
 
     def _on_evidence(self, sender: NodeId, evidence: Any) -> None:
+        if evidence.epoch not in self._epochs or encode(evidence) in self._evidence:
+            return  # of an epoch whose voters this node does not know, or no news
         if not self.court.culprits(evidence):
             raise Rejected(Code.BAD_PROOF, "evidence that proves nothing", sender)
         self._keep_evidence(evidence)
 
     def _keep_evidence(self, evidence: Any) -> None:
-        item = encode(evidence)
-        if item not in self._evidence and len(self._evidence) < EVIDENCE_MAX:
-            self._evidence[item] = None
+        """Of what convicts nobody new, no more is kept: one culprit's deeds do not crowd out those of others."""
+        named = {(each, evidence.epoch) for each in self.court.culprits(evidence)}
+        known = {each for kept in self._evidence.values() for each in kept}
+        if not named <= known and len(self._evidence) < EVIDENCE_MAX:
+            self._evidence[encode(evidence)] = frozenset(named)
             self._site.out.send(self.finality.term.epoch.leaders()[: self._params.acknowledgement_fanout], evidence)
 
     def _accusations(self, state: Post) -> list[bytes]:
@@ -312,8 +316,8 @@ class Replica:
     def _on_gossip(self, sender: NodeId, message: Any, now: Micros) -> None:
         """Events, and questions about them. Raises Rejected."""
         if message.epoch != self._epoch:
-            if isinstance(message, EventBatch) and message.epoch == self._epoch + 1 and len(self._ahead) < EARLY_MAX:
-                self._ahead.append(message)
+            if isinstance(message, EventBatch) and message.epoch == self._epoch + 1:
+                self._hold(sender, message)
             return
         leadership = self.leadership
         if leadership is None:
@@ -325,6 +329,12 @@ class Replica:
                 leadership.on_tip(sender, message)
             case _:
                 leadership.answer(sender, message, now)
+
+    def _hold(self, sender: NodeId, batch: EventBatch) -> None:
+        """Keeps what came for the next epoch: single events, as they are pushed, and few of each peer."""
+        held = sum(each == sender for each, _ in self._ahead)
+        if len(batch.events) == 1 and held < EARLY_OF_ONE and len(self._ahead) < EARLY_MAX:
+            self._ahead.append((sender, batch))
 
     def load(self, leadership: Leadership) -> tuple[bytes, ...]:
         """As the desk's: certificate, what the election needs, evidence, then transactions by fee and nonce."""

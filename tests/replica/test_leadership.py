@@ -11,6 +11,7 @@ from bac.finality.validity import tag_at
 from bac.params import MINIMAL
 from bac.replica.graph import identify
 from bac.types import Hash, Height
+from bac.wire.block import RoundRecord
 from bac.wire.claims import Claim, ClaimList, SeedProof
 from bac.wire.codec import decode, encode
 from bac.wire.evidence import Fork, InvalidItem
@@ -166,14 +167,15 @@ def ordered(stage: Leaders, node: int) -> list[bytes]:
     return [item for link in path if link.body is not None for item in link.body.items]
 
 
-def test_an_event_with_an_invalid_item_is_inserted_and_is_evidence() -> None:
+@pytest.mark.parametrize("item", [b"\x93\x01\x02\x03", encode(RoundRecord(b"\x0f"))], ids=["rubbish", "a record"])
+def test_an_event_with_an_invalid_item_is_inserted_and_is_evidence(item: bytes) -> None:
     """RP-79: the evidence is ordered, and convicts; the other items of the event count."""
     stage = Leaders(params=LONG)
     stage.boot()
     liar, me = stage.seats[3], stage.seats[0]
     stage.run(0.8)
     good = stage.transaction(liar, 0)
-    event = Traitor(stage, liar, me).say(b"\x93\x01\x02\x03", good)
+    event = Traitor(stage, liar, me).say(item, good)
     assert identify(event) in stage.lead(me).graph
     assert {type(evidence) for _, evidence in stage.accused} == {InvalidItem}
     stage.run(stage.now / 1e6 + 3)
@@ -220,3 +222,22 @@ def test_what_might_never_be_ordered_is_not_on_its_way(kind: str) -> None:
     stage.run(stage.now / 1e6 + 2)
     assert item in ordered(stage, me)
     assert stage.node(me).finality.term.epoch.number == 0
+
+
+def test_one_culprit_does_not_crowd_out_evidence_against_others() -> None:
+    """RP-79: what convicts nobody new is not kept; what proves nothing is refused."""
+    stage = Leaders(params=LONG)
+    stage.boot()
+    stage.way = lambda *_: ()
+    me, liar, other = stage.seats[:3]
+    for turn in range(60):
+        first, second = stage.event(liar, time_us=2 * turn).header, stage.event(liar, time_us=2 * turn + 1).header
+        stage.deliver(other, me, Fork(0, 0, first, second))
+    good = Fork(0, 0, stage.event(other).header, stage.event(other, time_us=1).header)
+    stage.deliver(liar, me, good)
+    assert encode(good) in stage.node(me)._evidence
+    assert len(stage.node(me)._evidence) == 2
+    assert stage.refused == []
+    stage.deliver(liar, me, Fork(0, 0, good.first, good.first))
+    stage.deliver(liar, me, Fork(0, 7, good.first, good.second))
+    assert len(stage.refused) == 1, "of an epoch that is not known nothing can be said"
