@@ -197,7 +197,7 @@ def bring_in(newcomer: Newcomer, through: str, timeout: float = 30.0) -> None:
     network, home = newcomer.network, newcomer.home
     start(network, [home.name], via=through)
     old = network.home(through)
-    _until(lambda: is_answering(home), timeout, f"{home.name} does not answer")
+    _until(lambda: _is_up(home), timeout, f"{home.name} does not answer")
     with Client((old if network.ca is None else home).path, timeout) as client:
         (receipt,) = client.submit([newcomer.admission])
     if receipt.code == BUSY:
@@ -252,6 +252,17 @@ def _running(network: Network) -> str:
     if found is None:
         raise NotRunning("no node is running")
     return found
+
+
+def _is_up(home: Home) -> bool:
+    """Whether a node that was started answers. Raises NotRunning: it has ended."""
+    _require_process(home)
+    return is_answering(home)
+
+
+def _require_process(home: Home) -> None:
+    if pid_of(home) is None:
+        raise NotRunning(f"{home.name} has ended: {(logs(home, 1) or ['no log'])[0]}")
 
 
 def is_answering(home: Home) -> bool:
@@ -321,8 +332,7 @@ def wait(network: Network, timeout: float, names: Sequence[str] | None = None, c
 
     def is_ready() -> bool:
         for name in chosen:
-            if pid_of(network.home(name)) is None:
-                raise NotRunning(f"{name} has ended: {(logs(network.home(name), 1) or ['no log'])[0]}")
+            _require_process(network.home(name))
         return all(_is_ready(each, len(chosen) - 1, commits) for each in status(network, chosen))
 
     _until(is_ready, timeout, f"not all of {len(chosen)} nodes are ready")

@@ -51,6 +51,8 @@ class VehicleRow(Row, frozen=True):
     `participation` is the share of duties done, averaged over the last epochs.
     """
 
+    WIDE = frozenset({"blocks"})
+
     node: str
     vehicle: str
     part: str
