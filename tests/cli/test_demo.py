@@ -93,11 +93,11 @@ def test_the_packaged_window_gives_sixteen_who_do_what_they_are_drawn_for() -> N
 
 
 def test_windows_lie_within_the_trace() -> None:
-    windows = [window_of(seed, 180_000_000) for seed in range(24)]
+    windows = [window_of(seed, 240_000_000) for seed in range(24)]
     assert windows[0].start_us == FIRST_US
     assert all(one.start_us < other.start_us for one, other in pairwise(windows))
-    assert max(each.end_us for each in windows) < 1_499_000_000
-    assert window_of(24, 180_000_000) == windows[0]
+    assert max(each.end_us for each in windows) <= 1_469_000_000, "with the longest gap after it"
+    assert window_of(24, 240_000_000) == windows[0]
 
 
 def test_hearers_are_those_in_range_the_nearest_first() -> None:

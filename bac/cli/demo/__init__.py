@@ -41,8 +41,8 @@ OVERHEAD_SECONDS: Final = 20.0
 
 @app.command()
 def demo(
-    seconds: Annotated[int, typer.Option("--seconds", min=20, max=180, help="Of the machine, at 3x the trace.")] = 50,
-    nodes: Annotated[int, typer.Option("--nodes", min=8, max=40, help="Vehicles.")] = 16,
+    seconds: Annotated[int, typer.Option("--seconds", min=20, max=80, help="Of the machine, at 3x the trace.")] = 50,
+    nodes: Annotated[int, typer.Option("--nodes", min=8, max=32, help="Vehicles.")] = 16,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Chooses the window of the trace.")] = 1,
     keep: Annotated[Path | None, typer.Option("--keep", help="Where the network is made, and stays.")] = None,
     output: Output = Format.TABLE,
