@@ -236,8 +236,9 @@ class Replay:
                 key = docket.keys.get(message.voter)
                 if key is not None and self.machine.assessor.is_acknowledged(message, key):
                     self._show([message.voter], message.ballot.height, item)
-            case Claim() if (name := claim_id(message)) in docket.claims:
-                self._claims.setdefault(name, message)
+            case Claim() if (name := claim_id(message)) in docket.claims and name not in self._claims:
+                if self.machine.election(docket, place.next_seed).judge(message, self.machine.assessor) is not None:
+                    self._claims[name] = message
             case SeedProof() if self._seed_proof is None and docket.seed is not None:
                 primary = place.committee[0].identity
                 election = self.machine.election(docket, place.next_seed)

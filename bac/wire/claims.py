@@ -8,10 +8,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Annotated, ClassVar
 
+import msgspec
 from msgspec import Meta
 
 from bac.types import Hash
-from bac.wire.codec import U64, Bytes64, Bytes80, Domain, HashField, IdField, Message, encode, hash_of
+from bac.wire.codec import U64, Bytes64, Bytes80, Domain, HashField, IdField, Message, hash_of
 from bac.wire.signed import Signed
 
 CLAIMS_MAX = 4096
@@ -72,5 +73,9 @@ class Departure(Signed, frozen=True, tag=15):
 
 
 def claim_id(claim: Claim) -> Hash:
-    """Hash of the claim's encoding, signature included."""
-    return hash_of(Domain.CLAIM_ID, encode(claim))
+    """Hash of epoch, role and identity, encoded as an array.
+
+    All good claims with these show the same output, but a member can prove and sign that in as many ways as it likes.
+    If an id covered the proof or the signature, one member could fill all lists with claims that say the same.
+    """
+    return hash_of(Domain.CLAIM_ID, msgspec.msgpack.encode((claim.epoch, claim.role, claim.identity)))

@@ -83,13 +83,28 @@ def test_claims_are_judged_when_they_come() -> None:
         stage.sign(change(good, proof=bytes(80))),
         change(good, signature=bytes(64)),
         stage.sign(change(good, role=other_role)),
-        stage.sign(change(good, identity=stage.ids[me])),
+        stage.sign(change(good, identity=stage.ids[(winner + 2) % 4])),
     ):
         stage.deliver(winner, me, bad)
     assert [each[3].code for each in stage.refused] == [Code.BAD_PROOF] * 4
     assert candidacy(stage, me)._claims == known
     stage.deliver(winner, me, good)
     assert candidacy(stage, me)._claims == {**known, claim_id(good): good}
+
+
+def test_one_claim_said_in_many_ways_is_one_claim() -> None:
+    """RP-80: a member can sign the same as often as it likes; that fills no room, and no list."""
+    stage = mute(Leaders())
+    winner, good = next((node, claim) for node in range(4) for claim in drawn_claims(stage, node))
+    me = (winner + 1) % 4
+    known = len(candidacy(stage, me)._claims)
+    stage.deliver(winner, me, good)
+    for number in range(5):
+        stage.deliver(winner, me, change(good, signature=bytes([number]) * 64))
+    assert len(candidacy(stage, me)._claims) == known + 1
+    said = candidacy(stage, me).listed()
+    assert said is not None
+    assert claim_id(good) in said.claims
 
 
 # ---------------------------------------------------------------- lists

@@ -107,9 +107,12 @@ def test_wishes_states_and_new_views() -> None:
 
 
 def test_claims_and_lists_of_claims() -> None:
-    """WI-15: a list names claims by id, signature included; roles are two; what stands in it is ordered by itself."""
-    other = msgspec.structs.replace(CLAIM, signature=some("another", 64))
-    assert claims.claim_id(other) != claims.claim_id(CLAIM)
+    """WI-15: a list names claims by epoch, role and identity; roles are two; what stands in it is ordered by itself."""
+    same = msgspec.structs.replace(CLAIM, signature=some("another", 64), proof=some("another", 80))
+    assert claims.claim_id(same) == claims.claim_id(CLAIM)
+    others = ({"epoch": 9}, {"role": claims.Role(1 - CLAIM.role)}, {"identity": some_id("another")})
+    ids = {claims.claim_id(msgspec.structs.replace(CLAIM, **each)) for each in others}
+    assert len(ids | {claims.claim_id(CLAIM)}) == 4
     assert CLAIM_LIST.claims == (claims.claim_id(CLAIM),)
     assert [int(role) for role in claims.Role] == [0, 1]
     refused(msgspec.structs.replace(CLAIM, role=2))
