@@ -8,7 +8,9 @@ import sys
 
 from bench.record import report
 
-SUITES = ("hashgraph", "election", "shards", "ledger", "crypto", "sim", "finality", "node", "links", "attacks")
+SUITES = (
+    "hashgraph", "election", "shards", "ledger", "crypto", "sim", "finality", "replica", "node", "bac", "links", "attacks",
+)  # fmt: skip
 
 
 def main() -> int:
