@@ -9,7 +9,8 @@ import sys
 from bench.record import report
 
 SUITES = (
-    "hashgraph", "election", "shards", "ledger", "crypto", "sim", "finality", "replica", "node", "bac", "links", "attacks",
+    "hashgraph", "election", "shards", "ledger", "crypto", "sim", "finality", "replica",
+    "node", "bac", "links", "attacks",
 )  # fmt: skip
 
 
