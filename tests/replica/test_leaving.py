@@ -54,7 +54,7 @@ class HalfGone(Honest):
         return Journeys(departures=dict.fromkeys(self.LEADERS, (5 * SECOND, False)))
 
 
-@pytest.mark.parametrize("seed", [5, 6])
+@pytest.mark.parametrize("seed", [6, 10])
 def test_who_announces_to_leave_ends_the_epoch_early(seed: int) -> None:
     """A quarter of the leaders' weight departs: no recovery, the epoch is short, and they vote no more."""
     leaders, number = leaders_at(seed, 5)
