@@ -3,7 +3,7 @@
 Nothing leaves the pool because it stands in a block: only what is confirmed, or can never be executed any more, does.
 So what was ordered and not certified is still here (R7).
 
-A pool of thousands is asked after every block. So nonces are remembered for the last states that were asked about, a
+A pool of thousands is asked after every block. So accounts are remembered for the last states that were asked about, a
 block's own senders suffice to settle it, and what expires or pays least is found by heaps; an entry in a heap that does
 not hold any more is skipped when it comes up, and all such are swept out before they outnumber the others.
 
@@ -13,10 +13,10 @@ Source: docs/spec/finality.md MP-1 to MP-5.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Final
+from typing import Final, TypeAlias
 
 from bac.errors import Code, Rejected
 from bac.ledger.fees import compute_minimum_fee
@@ -31,7 +31,10 @@ POOL_MAX: Final = 10_000
 ACCOUNT_MAX: Final = 64
 """Most transactions of one account, and how far its nonces may be ahead."""
 STATES: Final = 4
-"""States whose nonces are remembered: the confirmed one, the tip, and their successors."""
+"""States whose accounts are remembered: the confirmed one, the tip, and their successors."""
+
+_Known: TypeAlias = dict[NodeId, tuple[int, int]]
+"""Next nonce and balance by account."""
 
 
 class _Heap:
@@ -67,7 +70,7 @@ class Mempool:
         self._arrived: dict[Hash, int] = {}
         self._lasts = _Heap(self._is_last)
         self._expiries = _Heap(self._known.__contains__)
-        self._nonces: OrderedDict[Hash, dict[NodeId, int]] = OrderedDict()
+        self._read: OrderedDict[Hash, _Known] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -111,13 +114,13 @@ class Mempool:
         known = self._known.get(transaction_id)
         return known is not None and max(self._accounts[known.transaction.sender]) == known.transaction.nonce
 
-    def _nonces_of(self, state: State) -> dict[NodeId, int]:
-        """The next nonces of accounts in `state`, as far as they were asked for."""
-        known = self._nonces.get(state.root)
+    def _accounts_of(self, state: State) -> _Known:
+        """Accounts in `state`, as far as they were asked for."""
+        known = self._read.get(state.root)
         if known is None:
-            known = self._nonces[state.root] = {}
-            if len(self._nonces) > STATES:
-                self._nonces.popitem(last=False)
+            known = self._read[state.root] = {}
+            if len(self._read) > STATES:
+                self._read.popitem(last=False)
         return known
 
     def _check(self, verified: VerifiedTransaction, state: State) -> None:
@@ -126,7 +129,7 @@ class Mempool:
             raise Rejected(Code.FEE_TOO_LOW, "the fee is below the minimum")
         if transaction.expiry < state.tip().time_us:
             raise Rejected(Code.EXPIRED, "the transaction has expired")
-        nonce = _nonce(state, transaction.sender, self._nonces_of(state))
+        nonce = _account(state, transaction.sender, self._accounts_of(state))[0]
         if transaction.nonce < nonce:
             raise Rejected(Code.NONCE_USED, "the nonce is used")
         if transaction.nonce >= nonce + ACCOUNT_MAX:
@@ -152,10 +155,10 @@ class Mempool:
 
         Only accounts of `senders` are looked at: those of the blocks since the last call. None: at all.
         """
-        nonces = self._nonces_of(state)
+        known = self._accounts_of(state)
         for sender in list(self._accounts) if senders is None else dict.fromkeys(senders):
             own = self._accounts.get(sender, {})
-            nonce = _nonce(state, sender, nonces) if own else 0
+            nonce = _account(state, sender, known)[0] if own else 0
             for used in sorted(each for each in own if each < nonce):
                 self._drop(own[used])
         time_us = state.tip().time_us
@@ -164,7 +167,7 @@ class Mempool:
 
     def next_nonce(self, sender: NodeId, state: State) -> int:
         """The first nonce of an account that no transaction in `state` or here has used."""
-        nonce = _nonce(state, sender, self._nonces_of(state))
+        nonce, _ = _account(state, sender, self._accounts_of(state))
         own = self._accounts.get(sender, {})
         while nonce in own:
             nonce += 1
@@ -172,36 +175,46 @@ class Mempool:
 
     def is_ready(self, state: State) -> bool:
         """Whether anything could be executed on `state`."""
-        nonces, time_us = self._nonces_of(state), state.tip().time_us
-        heads = (own.get(_nonce(state, sender, nonces)) for sender, own in self._accounts.items())
-        return any(head is not None and head.transaction.expiry >= time_us for head in heads)
+        time_us = state.tip().time_us
+        return any(head.transaction.expiry >= time_us for head, _ in self._heads(state))
+
+    def _heads(self, state: State) -> Iterator[tuple[VerifiedTransaction, int]]:
+        """The next transaction of each account that can pay for it on `state`, and what the account holds."""
+        known = self._accounts_of(state)
+        for sender, own in self._accounts.items():
+            nonce, balance = _account(state, sender, known)
+            head = own.get(nonce)
+            if head is not None and head.transaction.fee <= balance:
+                yield head, balance
 
     def select(self, state: State, items_max: int, bytes_max: int, taken: Container[Hash] = ()) -> tuple[bytes, ...]:
         """Encoded transactions to execute next on `state`: the highest fee first, each account in nonce order.
 
+        Whose fee its account cannot pay on `state` waits, with all that follow it: it would be ordered for nothing.
         Those whose id is among `taken` are on their way already: not chosen again, and no gap for those that follow.
         """
         time_us = state.tip().time_us
+        left: dict[NodeId, int] = {}
         heads: list[tuple[int, int, Hash]] = []
-        nonces = self._nonces_of(state)
-        for sender, own in self._accounts.items():
-            head = own.get(_nonce(state, sender, nonces))
-            if head is not None:
-                heads.append(self._place(head))
+        for head, balance in self._heads(state):
+            left[head.transaction.sender] = balance
+            heads.append(self._place(head))
         heapify(heads)
         chosen: list[bytes] = []
         size = 0
         while heads and len(chosen) < items_max:
             each = self._known[heappop(heads)[2]]
-            if each.transaction.expiry < time_us:
+            transaction = each.transaction
+            if transaction.expiry < time_us:
                 continue
             if each.id not in taken:
                 size += each.size + 5
                 if size > bytes_max:
                     break
                 chosen.append(encode(each.signed))
-            following = self._accounts[each.transaction.sender].get(each.transaction.nonce + 1)
-            if following is not None:
+            left[transaction.sender] -= transaction.fee
+            following = self._accounts[transaction.sender].get(transaction.nonce + 1)
+            if following is not None and following.transaction.fee <= left[transaction.sender]:
                 heappush(heads, self._place(following))
         return tuple(chosen)
 
@@ -209,10 +222,10 @@ class Mempool:
         return -verified.transaction.fee, self._arrived[verified.id], verified.id
 
 
-def _nonce(state: State, sender: NodeId, known: dict[NodeId, int]) -> int:
-    """The next nonce of an account; `known` is what `state` was asked before, and grows."""
-    nonce = known.get(sender)
-    if nonce is None:
+def _account(state: State, sender: NodeId, known: _Known) -> tuple[int, int]:
+    """Next nonce and balance of an account; `known` is what `state` was asked before, and grows."""
+    found = known.get(sender)
+    if found is None:
         account = state.account(sender)
-        nonce = known[sender] = 0 if account is None else account.nonce
-    return nonce
+        found = known[sender] = (0, 0) if account is None else (account.nonce, account.balance)
+    return found

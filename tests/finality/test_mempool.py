@@ -54,6 +54,18 @@ def test_one_account_in_nonce_order_without_gaps() -> None:
     assert chosen(pool_of(three, gap, two, one), one, two, three) == [0, 1, 2]
 
 
+def test_what_an_account_cannot_pay_for_waits_and_so_does_what_follows() -> None:
+    """MP-2: on the state that is built upon; an account without coins fills no blocks."""
+    account = World().state.account(pay(1, 0, 2, 5).transaction.sender)
+    assert account is not None
+    first, second, third = pay(1, 0, 2, 5, fee=account.balance), pay(1, 1, 2, 5), pay(2, 0, 4, 5)
+    assert chosen(pool_of(first, second, third), first, second, third) == [0, 2]
+    dear = pay(1, 0, 2, 5, fee=account.balance + 1)
+    pool = pool_of(dear, second)
+    assert chosen(pool, dear, second) == []
+    assert not pool.is_ready(World().state)
+
+
 def test_the_higher_fee_goes_first_then_the_earlier() -> None:
     """MP-3."""
     low, high, late = pay(1, 0, 4, 5), pay(2, 0, 4, 5, fee=2 * FEE), pay(3, 0, 4, 5)
