@@ -37,6 +37,8 @@ from bac.wire.votes import Acknowledgement, ballot_of, ballot_preimage
 
 EARLY_MAX: Final = 4096
 """Claims and lists of the next epoch that are held until this node gets there."""
+EARLY_OF_ONE: Final = 64
+"""Those of them that one peer sent."""
 CLAIMS_MAX: Final = 4096
 
 Said: TypeAlias = Claim | ClaimList | Departure
@@ -134,7 +136,8 @@ class Candidacy:
         number = self._finality.term.epoch.number
         epoch = said.epoch if isinstance(said, Departure) else said.epoch - 1
         if epoch == number + 1 or (epoch == number and self._docket is None):
-            if len(self._early) < EARLY_MAX:
+            held = sum(each == sender for each, _ in self._early)
+            if held < EARLY_OF_ONE and len(self._early) < EARLY_MAX:
                 self._early.append((sender, said))
             return
         if epoch != number or self._docket is None:
@@ -149,6 +152,13 @@ class Candidacy:
                 if is_voter and said.identity not in self._departures:
                     self._site.intake.signed(said)
                     self._departures[said.identity] = said
+
+    def check(self, said: ClaimList) -> None:
+        """Raises Rejected where `receive` would take the list but for its signature; nothing changes."""
+        docket = self._docket
+        is_of_now = docket is not None and said.epoch == docket.epoch + 1 and said.identity in docket.electorate.places
+        if is_of_now and said.identity not in self._lists:
+            self._site.intake.signed(said)
 
     def _on_claim(self, sender: NodeId, claim: Claim) -> None:
         identifier = claim_id(claim)

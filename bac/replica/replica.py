@@ -152,9 +152,12 @@ class Replica:
             case _:
                 if isinstance(message, Acknowledgement) and message.voter == sender:
                     self.candidacy.on_late(message, self.leadership)
+                listed = message.claims if isinstance(message, StateAnnouncement) else None
+                if listed is not None:
+                    self.candidacy.check(listed)  # before anything is changed
                 effects = self.finality.on_message(sender, message, now)
-                if isinstance(message, StateAnnouncement) and message.claims is not None:
-                    self.candidacy.receive(message.claims.identity, message.claims)
+                if listed is not None:
+                    self.candidacy.receive(sender, listed)
                 if not effects and isinstance(message, Acknowledgement | Envelope):
                     return effects  # nothing has changed that the others could act upon
                 return self._after(effects, now)

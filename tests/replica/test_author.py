@@ -303,6 +303,19 @@ def test_without_a_store_a_leader_asks_whether_it_has_made_any(answers: int, lea
     assert stage.lead(me).is_active is leads
 
 
+def test_one_event_shown_silences_whatever_others_say() -> None:
+    """RP-71: it is proof; that the others know of none is not."""
+    stage = Leaders()
+    stage.way = lambda *_: ()
+    me = stage.seats[0]
+    stage.boot(me)
+    stage.deliver(stage.seats[3], me, TipAnswer(0, stage.ids[me], stage.event(me).header))
+    for place in stage.seats[1:3]:
+        stage.deliver(place, me, TipAnswer(0, stage.ids[me], None))
+    assert not stage.lead(me).is_active
+    assert stage.events_of(me) == {}
+
+
 def test_a_question_for_the_last_event_is_answered() -> None:
     """RP-71: with the last event known, or none."""
     stage = Leaders()

@@ -21,7 +21,7 @@ from bac.wire.registry import tag_of
 from bac.wire.signed import UNSIGNED
 from bac.wire.sync import EventBatch
 from bac.wire.transactions import Leave
-from bac.wire.votes import Acknowledgement, StateAnnouncement, Wish, ballot_of, ballot_preimage
+from bac.wire.votes import Acknowledgement, Certificate, StateAnnouncement, Wish, ballot_of, ballot_preimage
 from tests.replica.leaders import Leaders
 
 LONG = replace(MINIMAL, epoch_rounds=24, epoch_us=15_000_000)
@@ -140,6 +140,26 @@ def test_a_state_carries_the_list() -> None:
     assert said.message.claims is not None
     assert set(said.message.claims.claims) == claims
     assert said.message.claims.identity == stage.ids[said.sender]
+
+
+def test_a_state_with_a_false_list_changes_nothing() -> None:
+    """RP-81: it is refused before the view is: what was made durable by then would be lost."""
+    stage = Leaders()
+    drawn = stage.way
+    stage.way = lambda sender, to, message: drawn(sender, to, message) if isinstance(message, Wish) else ()
+    stage.boot()
+    stage.run_while(lambda: not stage.messages(StateAnnouncement), 30)
+    said = stage.messages(StateAnnouncement)[0]
+    assert said.message.claims is not None
+    me = next(node for node in range(4) if stage.node(node).finality.term.voter.view == 0)
+    false = change(said.message, claims=change(said.message.claims, signature=bytes(64)))
+    stage.deliver(said.sender, me, false)
+    assert len(stage.refused) == 1
+    recovery = stage.node(me).finality.term.recovery
+    assert not recovery.has_state(said.message)
+    stage.deliver(said.sender, me, said.message)
+    assert recovery.has_state(said.message)
+    assert said.message.claims.identity in candidacy(stage, me)._lists
 
 
 def test_a_list_goes_with_the_claims_in_it_that_are_not_ordered() -> None:
@@ -310,7 +330,7 @@ def test_who_leaves_announces_it_in_each_epoch() -> None:
 
 def newcomer() -> Leaders:
     """Five with units, and one who is registered without."""
-    return Leaders((4000, 4000, 4000, 4000, 4000, 0), params=replace(MINIMAL, min_total_units=1))
+    return Leaders((4000, 4000, 4000, 4000, 4000, 0), params=replace(MINIMAL, min_total_units=1, duties_per_epoch=3))
 
 
 def test_a_candidate_voter_acknowledges_one_block_of_each_duty() -> None:
@@ -324,7 +344,8 @@ def test_a_candidate_voter_acknowledges_one_block_of_each_duty() -> None:
     stage.run_while(lambda: stage.node(me).finality.term.epoch.number == 0, 20)
     given = {each.message for each in stage.messages(Acknowledgement, me) if each.message.ballot.epoch == 0}
     windows = [docket.windows.at(each.ballot.height) for each in given]
-    assert len(set(windows)) == len(windows) >= 3
+    assert len(set(windows)) == len(windows) >= 2
+    assert len({each.message.ballot.height for each in stage.messages(Certificate) if each.to == me}) > len(windows)
     ordered = {
         decode(Acknowledgement, item)
         for block in stage.commits[0]
@@ -342,12 +363,13 @@ def test_late_acknowledgements_are_kept_where_they_fulfil_a_duty() -> None:
     stage = newcomer()
     stage.boot()
     me = stage.seats[0]
-    stage.run_while(lambda: stage.node(me).finality.term.height < 2, 5)
-    stage.way = lambda *_: ()
     member = candidacy(stage, me)
-    member._late.clear()
     docket = member._docket
     assert docket is not None
+    start = docket.windows.starts[0]
+    stage.run_while(lambda: stage.node(me).finality.term.committed.header.height < start, 5)
+    stage.way = lambda *_: ()
+    member._late.clear()
     late = 5
     link = next(
         link
@@ -405,9 +427,11 @@ def test_what_comes_for_the_next_epoch_waits(monkeypatch: pytest.MonkeyPatch) ->
     assert early[-2] > 0
     assert candidacy(stage, late)._early == []
     assert len(candidacy(stage, late)._claims) > len(drawn_claims(stage, late))
-    monkeypatch.setattr(module, "EARLY_MAX", 7)
+    monkeypatch.setattr(module, "EARLY_OF_ONE", 7)
     epoch = stage.node(late).finality.term.epoch.number
     for number in range(30):
         stage.deliver(0, late, stage.sign(ClaimList(epoch + 2, stage.ids[0], (bytes([number]) * 32,), UNSIGNED)))  # type: ignore[arg-type]
         stage.deliver(0, late, stage.sign(ClaimList(epoch + 9, stage.ids[0], (), UNSIGNED)))
-    assert len(candidacy(stage, late)._early) <= 7
+    assert len(candidacy(stage, late)._early) == 7
+    stage.deliver(1, late, stage.sign(ClaimList(epoch + 2, stage.ids[1], (), UNSIGNED)))
+    assert len(candidacy(stage, late)._early) == 8, "another peer's"
