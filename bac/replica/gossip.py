@@ -134,7 +134,8 @@ class Gossip:
         line[identifier] = None
         for each in missing:
             self._children.setdefault(each, {})[identifier] = None
-        if len(line) > max(1, WAITING_MAX // len(self._leaders)):
+        is_foreign = event.header.creator != self._site.me  # own ones are from the disk
+        if is_foreign and len(line) > max(1, WAITING_MAX // len(self._leaders)):
             self._release(next(iter(line)))
 
     def _release(self, identifier: Hash) -> _Waiting:

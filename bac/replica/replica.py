@@ -305,13 +305,15 @@ class Replica:
 
     def _accusations(self, state: Post) -> list[bytes]:
         """Evidence that convicts somebody who is not convicted yet; what is too old is forgotten."""
+        convicted = set(() if state.docket is None else state.docket.culprits())
         news: list[bytes] = []
-        for item in list(self._evidence):
-            culprits = self.court.judge_item(item, self._epoch)
-            if not culprits:
-                del self._evidence[item]
-            elif not set(culprits) <= set(() if state.docket is None else state.docket.culprits()):
+        for item, named in list(self._evidence.items()):
+            if convicted.issuperset(identity for identity, _ in named):
+                continue
+            if self.court.judge_item(item, self._epoch):
                 news.append(item)
+            else:
+                del self._evidence[item]
         return news
 
     # ------------------------------------------------------------ events

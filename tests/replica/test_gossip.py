@@ -152,6 +152,19 @@ def test_nobody_crowds_out_the_events_of_others(desk: Desk, monkeypatch: pytest.
     assert identify(honest) in desk.graph
 
 
+def test_own_events_from_the_disk_all_wait(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RP-66: however many; nobody else may have the last ones."""
+    monkeypatch.setattr(module, "WAITING_MAX", 8)
+    line = [desk.event(0), desk.event(1)]
+    for turn in range(1, 40):
+        for place in (0, 1):
+            line.append(desk.event(place, line[-2], line[-1], time_us=turn))
+    for event in line[0::2]:
+        desk.gossip.take(event, identify(event), desk.site.me, Micros(0))
+    desk.receive(*line[1::2])
+    assert len(desk.graph) == len(line)
+
+
 def test_branches_that_waited_stand_aside_too(desk: Desk) -> None:
     """RP-67: a forker gains nothing by sending its branches before their parent."""
     first, other = desk.event(1), desk.event(2)
