@@ -154,6 +154,7 @@ class Params:
             < self.acknowledgement_keys_ahead,
             "3 <= vrf_key_lead <= 64": 3 <= self.vrf_key_lead <= 64,
             "coin_period >= 3": self.coin_period >= 3,
+            "max_events_per_round >= 2": self.max_events_per_round >= 2,
             "event_min_us <= event_max_us": self.event_min_us <= self.event_max_us,
             "seed_rounds <= epoch_rounds / 2": 2 * self.seed_rounds <= self.epoch_rounds,
             "2 event_max_us (epoch_rounds + epoch_grace_rounds) <= epoch_us": longest_us <= self.epoch_us,
