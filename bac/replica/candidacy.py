@@ -288,6 +288,7 @@ class Candidacy:
         if self._is_met(leadership, given.voter, window) or not self._assessor.is_acknowledged(given, key):
             return
         self._late[given.voter, window] = given
+        self._since[_late_key(given.voter, window)] = self._finality.term.now
 
     def _is_met(self, leadership: Leadership, voter: NodeId, window: int) -> bool:
         post: Post | None = leadership.pipeline.tip.state
@@ -309,7 +310,7 @@ class Candidacy:
         for (voter, window), given in list(self._late.items()):
             if self._is_met(leadership, voter, window):
                 del self._late[voter, window]
-            else:
+            elif self._is_mine(_late_key(voter, window), leadership):
                 found.append(encode(given))
         return tuple(item for item in found if item not in leadership.manifest)
 
@@ -341,6 +342,11 @@ class Candidacy:
         if self._seed_item is None and self._election is not None:
             self._seed_item = encode(self._election.make_seed_proof(self._vrf))
         return [] if self._seed_item is None else [self._seed_item]
+
+
+def _late_key(voter: NodeId, window: int) -> bytes:
+    """What a late acknowledgement is known by, where leaders share the work."""
+    return voter + window.to_bytes(2, "big")
 
 
 def first_place(finality: Finality) -> Place:
