@@ -113,6 +113,9 @@ class Conspirator(Traitor):
         """`gang` has the signing keys of all the dishonest."""
         super().__init__(honest, deeds, random)
         self._gang = gang
+        if random.getrandbits(1) or PATIENT in deeds:  # they agree on whom to deceive
+            honest_peers = [peer for peer in self.site.peers if peer not in gang]
+            self.friends = frozenset((*honest_peers[::2], *(peer for peer in gang if peer != self.site.me)))
         self._forks: dict[Hash, Event] = {}
 
     def arrange(self, items: tuple[bytes, ...], certificates: tuple[bytes, ...]) -> tuple[bytes, ...]:
