@@ -90,6 +90,8 @@ class Finality:
         for envelope, body in records.load_blocks(self.site.store, epoch.number):
             link = term.tree.add(envelope.header, header_hash(envelope.header))
             link.envelope, link.body, link.is_signed, link.is_saved = envelope, body, True, True
+            if envelope.certificate is not None:  # a crash may have come before the vote record that holds it
+                term.learn(envelope.certificate, None)
             term.settle(link)
         for certificate in [*term.voter.high.values()]:
             term.learn(certificate, None)

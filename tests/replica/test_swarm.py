@@ -14,7 +14,9 @@ from bac.sim.run import simulate
 from tests.replica.worlds import describe, examined
 
 FIXED = range(1000, 1050)
-KEPT: dict[int, str] = {}
+KEPT = {
+    2700: "saved a closing header, crashed before the vote record, and forgot the certificate that came with it",
+}
 """Seeds that failed once, and why."""
 
 
@@ -36,6 +38,12 @@ def from_commit(count: int) -> list[int]:
     )
     start = int(found.stdout.strip() or "0", 16) % 10**9
     return [10_000 + start + place for place in range(count)]
+
+
+@pytest.mark.parametrize("seed", sorted(KEPT))
+def test_seeds_that_failed_once(seed: int) -> None:
+    """V1, V8: what is learnt with a header is known after a restart, too."""
+    judge(seed)
 
 
 @pytest.mark.parametrize("seed", FIXED)
