@@ -31,6 +31,7 @@ LEADERS = 16
 WARM_S = 4
 MEASURED_S = 60
 PER_BLOCK = 100
+WHOLE_S = 20
 PARENTS = (1, 2, 4, 16)
 CAPTURES = 40
 EPOCHS = (20, 120)
@@ -136,15 +137,15 @@ def committee_of_100() -> tuple[float, int, int]:
     """Expected weight 100 at 200 vehicles, without a limit of leaders below it: rounds/s, leaders, their weight."""
 
     class Whole(Shard):
-        PARAMS = replace(Large.PARAMS, max_leaders=100)
+        PARAMS = replace(Large.PARAMS, max_leaders=100, max_event_bytes=1 << 13, max_event_items=32)
 
     watched = Watched(Whole, 200)
-    watched.pass_time(40)
+    watched.pass_time(WHOLE_S)
     oracle, node = watched.trial.oracle, watched.simulation.hosts[0].protocol
     assert oracle is not None
     assert node is not None
     committee = node.finality.term.epoch.committee  # type: ignore[attr-defined]  # a replica
-    return watched.height() / 40, len(committee), sum(leader.weight for leader in committee)
+    return watched.height() / WHOLE_S, len(committee), sum(leader.weight for leader in committee)
 
 
 def parents(count: int, leaders: int) -> tuple[float, float, float, float]:
