@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from hashlib import sha256
 
 from bac.crypto.suite import PUBLIC_BYTES, SIGNATURE_BYTES, KeyPair, Suite, VrfKeyPair
@@ -24,7 +25,7 @@ class Cached:
         self.capacity = capacity
         self.name = inner.name
         self.quorum = inner.quorum
-        self._good: dict[bytes, None] = {}
+        self._good: OrderedDict[bytes, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._good)
@@ -73,4 +74,4 @@ class Cached:
             return
         self._good[key] = None
         if len(self._good) > self.capacity:
-            del self._good[next(iter(self._good))]
+            self._good.popitem(last=False)  # in one step: a driver's thread may fill the cache at the same time

@@ -306,3 +306,21 @@ def test_the_chain_of_acknowledgement_seeds_runs_forward() -> None:
     assert next_seed(chain[2], 2) == chain[4]
     with pytest.raises(ValueError, match="forward only"):
         next_seed(first, -1)
+
+
+def test_a_full_cache_is_filled_from_two_threads() -> None:
+    """A driver verifies ahead on a thread while the protocol verifies: what one forgets the other may forget, too."""
+    cached = Cached(StandIn(b"s" * 32, "ed25519-list"), 1)
+
+    def fill(part: int) -> None:
+        for number in range(20_000):
+            cached.learn(bytes(32), number.to_bytes(8, "big") + bytes((part,)), bytes(64))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(fill, range(4))) == [None] * 4
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(cached) == 1
