@@ -64,7 +64,7 @@ def test_the_swarm_finds_it_too() -> None:
 
 
 def test_engines_by_name() -> None:
-    assert set(ENGINES) == {"basic-bac", "paper-bac"}
+    assert set(ENGINES) == {"bac", "basic-bac", "paper-bac"}
     assert find("paper-bac") is PaperBac
-    with pytest.raises(ValueError, match="basic-bac, paper-bac"):
-        find("bac")
+    with pytest.raises(ValueError, match="bac, basic-bac, paper-bac"):
+        find("raft")
