@@ -163,7 +163,7 @@ def test_top_shows_pages_without_a_terminal_and_leaves_the_network_running(town:
     ran = town("top", "--looks", "2", "--interval", "100ms")
     assert ran.status == 0
     assert ran.out.count("NODE  STATE") == 2
-    assert ran.out.startswith("net  bac ")
+    assert ran.out.startswith("net  basic-bac  ")
     assert town.data("status")["running"] >= 4
     assert len(town("top", "--json").data) == 6
 
@@ -200,7 +200,7 @@ def test_a_network_is_made_once(console: Console) -> None:
     before = parse(home.credential.read_bytes())
     console.data("ca", "issue", "--renew", "n00", "--for", "2y", "--out", str(home.path))
     assert parse(home.credential.read_bytes()).not_after > before.not_after
-    assert (made["nodes"], made["spares"], made["engine"], made["authority"]) == (4, 1, "bac", public)
+    assert (made["nodes"], made["spares"], made["engine"], made["authority"]) == (4, 1, "basic-bac", public)
     ran = console("net", "init", "--json")
     assert (ran.status, ran.error["code"]) == (2, "exists")
     assert console.data("net", "status")["state"] == "down"
