@@ -57,7 +57,8 @@ def next_electorate(
     """The electorate of the next epoch: clipped units by identity, ascending.
 
     Where the new one does not qualify, the present one stays less proven culprits and leavers; leavers go in the order
-    of their announcements, and wait while fewer than four voters would remain. Empty only if all are culprits.
+    of their announcements, and wait while fewer than four voters would remain. Units stay as they are: levelling those
+    of a few who remain could give a dishonest one a third. Empty only if all are culprits.
 
     Args:
         units: voting units of all who are registered for the next epoch, unclipped.
@@ -74,4 +75,4 @@ def next_electorate(
     for identity in leaving:
         if len(staying) > VOTERS_MIN:
             staying.pop(identity, None)
-    return clip(staying) if staying else {}
+    return staying

@@ -11,18 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from msgspec.structs import replace
-
 from bac.finality.machine import NO_SUMMARY, Draw
 from bac.genesis import Genesis, network_id
 from bac.params import Params
 from bac.proofs.electorate import Electorate, compute_committee_hash
 from bac.proofs.merkle import compute_root
-from bac.types import Hash, Height, Micros, NodeId, Units
+from bac.types import Hash, Height, Micros, NodeId
 from bac.wire.block import PATH_MAX, ConfirmationProof, Elector, Leader
 from bac.wire.codec import PROTOCOL_VERSION
 from bac.wire.header import Boundary, Header, Kind, Rank, header_hash
-from election.electorate import clip_level
 
 TICKETS = 16
 """Tickets in the draw of a proposer, per member and in the mean."""
@@ -175,15 +172,16 @@ def succeed(epoch: Epoch, draw: Draw, params: Params) -> Successors:
 
 
 def _remaining(present: Electorate, draw: Draw, params: Params) -> list[Elector]:
-    """The present voters, clipped anew: culprits go, unless all are; leavers go while enough voters remain."""
+    """The present voters: culprits go, unless all are; leavers go while enough voters remain.
+
+    Units stay as they are. Without culprits the dishonest share falls; levelling would raise it again, to a veto
+    where three remain.
+    """
     staying = {member.identity: member for member in present.members if member.identity not in draw.culprits}
     for identity in draw.leaving:
         if len(staying) > params.min_voters:
             staying.pop(identity, None)
-    if not staying:
-        return list(present.members)
-    level = clip_level(member.units for member in staying.values())
-    return [replace(member, units=Units(min(member.units, level))) for member in staying.values()]
+    return list(staying.values() or present.members)
 
 
 def qualifies(electorate: Electorate, params: Params) -> bool:
