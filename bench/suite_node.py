@@ -223,7 +223,7 @@ class _Load:
 
     def _submit(self) -> None:
         now = time.monotonic()
-        due = min(len(self._order), int((now - self.began) * self._rate))
+        due = min(len(self._order), 1 + int((now - self.began) * self._rate))
         for place in range(self._due, due):
             heappush(self._lanes[place % len(self._lanes)].waiting, place)
         self._due = due

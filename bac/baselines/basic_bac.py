@@ -141,8 +141,9 @@ class BasicBac:
             case Envelope() if self._is_proposal(message):
                 self._on_proposal(sender, message)
             case _:
+                known = self._newest_certificate()
                 effects = self.finality.on_message(sender, message, now)
-                if not effects and isinstance(message, _VOTES):
+                if not effects and isinstance(message, _VOTES) and self._newest_certificate() is known:
                     return effects  # nothing has changed that the source of blocks could act upon
                 return self._after(effects, now)
         return self._after([], now)
@@ -244,12 +245,15 @@ class BasicBac:
         self._hand_on(self._forwarding.repeat(to, Micros(now - self._params.repeat_us), now))
 
     def _collect(self, state: Post) -> tuple[bytes, ...]:
-        """Items for a block on `state`: evidence, then transactions."""
-        limit = self._params.max_event_items
+        """Items for a block on `state`: evidence, then transactions, as many as one leader may put into a round."""
+        params = self._params
         items = tuple(
             item for item in self._evidence if not set(self.court.judge_item(item, self._epoch)) <= set(state.culprits)
         )
-        return items + self.mempool.select(state.ledger, limit, self._params.max_event_bytes)
+        events = params.max_events_per_round
+        return items + self.mempool.select(
+            state.ledger, events * params.max_event_items, events * params.max_event_bytes
+        )
 
     # ------------------------------------------------------------ proposals
 
@@ -416,8 +420,12 @@ class BasicBac:
                 return True
         return self.mempool.is_ready(tip.state.ledger)
 
+    def _newest_certificate(self) -> Certificate | None:
+        """The highest known one of view 0. Where all leaders gather, it comes about without any effect (V8)."""
+        return self.finality.term.voter.high.get(0)
+
     def _items(self, tip: Link) -> tuple[bytes, ...]:
-        certificate = self.finality.term.voter.high.get(0)
+        certificate = self._newest_certificate()
         items: tuple[bytes, ...] = ()
         if certificate is not None and tip.parent is not None and _is_news(certificate, tip.header.justify):
             items = (encode(certificate),)

@@ -247,9 +247,11 @@ class Finality:
                 raise Rejected(Code.MALFORMED, f"{type(message).__name__} is not for peers", sender)
 
     def _on_envelope(self, sender: NodeId, envelope: Envelope) -> None:
-        """R8: a header that is news is forwarded to k peers."""
+        """R8: a header that is news is forwarded to k peers, of which those that have it are left out."""
         if self.term.add_envelope(sender, envelope):
-            self.site.out.send(self.site.some(self.site.params.gossip_fanout), envelope)
+            having = {sender, *(each.leader for each in envelope.signatures)}
+            drawn = self.site.some(self.site.params.gossip_fanout)
+            self.site.out.send(tuple(peer for peer in drawn if peer not in having), envelope)
 
     def _on_envelopes(self, sender: NodeId, batch: EnvelopeBatch) -> None:
         """From the lowest up; what is wrong after something good is left out."""
