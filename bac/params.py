@@ -84,8 +84,9 @@ class Params:
     max_event_items: int = _parameter(256, "items", "per event", "bounds a block")
     max_event_bytes: int = _parameter(1 << 16, "bytes", "payload of an event", "bounds a block")
     max_events_per_round: int = _parameter(8, "events", "per creator and round", "bounds a round")
-    event_min_us: int = _parameter(
-        SECOND // 40, "µs", "T_min", "a round of a direct link: shorter makes more events only"
+    event_min_us: int = _parameter(SECOND // 125, "µs", "T_min", "a direct link: shorter makes more events only")
+    event_batch_us: int = _parameter(
+        SECOND // 40, "µs", "T_batch ≥ T_min, after transactions", "what comes in meanwhile goes together"
     )
     event_max_us: int = _parameter(SECOND // 4, "µs", "T_event", "an idle round takes two: confirmation never sleeps")
 
@@ -155,7 +156,9 @@ class Params:
             "3 <= vrf_key_lead <= 64": 3 <= self.vrf_key_lead <= 64,
             "coin_period >= 3": self.coin_period >= 3,
             "max_events_per_round >= 2": self.max_events_per_round >= 2,
-            "event_min_us <= event_max_us": self.event_min_us <= self.event_max_us,
+            "event_min_us <= event_batch_us <= event_max_us": self.event_min_us
+            <= self.event_batch_us
+            <= self.event_max_us,
             "seed_rounds <= epoch_rounds / 2": 2 * self.seed_rounds <= self.epoch_rounds,
             "2 event_max_us (epoch_rounds + epoch_grace_rounds) <= epoch_us": longest_us <= self.epoch_us,
             "view_timeout_us <= view_timeout_max_us": self.view_timeout_us <= self.view_timeout_max_us,
@@ -240,6 +243,7 @@ DEMO: Final = replace(
     epoch_rounds=12,
     seed_rounds=6,
     event_min_us=3 * SECOND // 10,
+    event_batch_us=3 * SECOND // 10,
     event_max_us=45 * SECOND // 100,
     epoch_us=15 * SECOND,
     view_timeout_us=12 * SECOND,

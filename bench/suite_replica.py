@@ -59,8 +59,8 @@ class Large(Shard):
     """One round per second, sixteen leaders."""
 
     PARAMS = replace(
-        DEFAULT, max_leaders=LEADERS, max_other_parents=LEADERS, event_min_us=150_000, event_max_us=500_000,
-        epoch_us=40 * SECOND, view_timeout_us=60 * SECOND, endowment_epochs=64,
+        DEFAULT, max_leaders=LEADERS, max_other_parents=LEADERS, event_min_us=150_000, event_batch_us=150_000,
+        event_max_us=500_000, epoch_us=40 * SECOND, view_timeout_us=60 * SECOND, endowment_epochs=64,
     )  # fmt: skip
 
 

@@ -31,7 +31,6 @@ from bac.finality.evidence import Court
 from bac.finality.finality import Finality
 from bac.finality.records import load_signed, save_signed
 from bac.finality.site import Outbox, Roster, Site
-from bac.finality.validity import tag_at
 from bac.finality.voter import KeyChain
 from bac.genesis import Genesis, shard_of
 from bac.intake import Intake
@@ -47,16 +46,15 @@ from bac.wire.block import Body, ConfirmationProof, Envelope, LeaderSignature
 from bac.wire.codec import encode
 from bac.wire.evidence import Evidence
 from bac.wire.header import Header, Kind, Rank
-from bac.wire.registry import tag_of
+from bac.wire.registry import is_transaction
 from bac.wire.sync import TransactionBatch
-from bac.wire.transactions import SignedTransaction, VerifiedTransaction
+from bac.wire.transactions import VerifiedTransaction
 from bac.wire.votes import Acknowledgement, Certificate
 
 PACE_TIMER: Final = "pace"
 HAND_TIMER: Final = "hand"
-"""Rings at once, and T_min later at the earliest: what comes in meanwhile is handed on and proposed together."""
+"""Rings at once, and T_batch later at the earliest: what comes in meanwhile is handed on and proposed together."""
 EVIDENCE_MAX: Final = 16
-_TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 _VOTES: Final = (Acknowledgement, Envelope)
 
 
@@ -120,11 +118,11 @@ class BasicBac:
         return self._soon(now)
 
     def _soon(self, now: Micros) -> list[Effect]:
-        """Acts upon new transactions once, after all that have come in by now, and once in T_min."""
+        """Acts upon new transactions once, after all that have come in by now, and once in T_batch."""
         if self._is_handing:
             return []
         self._is_handing = True
-        self._handed_us = Micros(max(now, self._handed_us + self._params.event_min_us))
+        self._handed_us = Micros(max(now, self._handed_us + self._params.event_batch_us))
         return [SetTimer(HAND_TIMER, self._handed_us)]
 
     def on_message(self, sender: NodeId, message: Message, now: Micros) -> Sequence[Effect]:
@@ -407,8 +405,9 @@ class BasicBac:
         if place:
             return Micros(since + self._params.event_max_us + place * self._params.repeat_us)
         is_certified = tip.certificate is not None or tip.parent is None
-        pause = self._params.event_min_us if is_certified and self._is_urgent(tip) else self._params.event_max_us
-        return Micros(since + pause)
+        if not is_certified or not self._is_urgent(tip):
+            return Micros(since + self._params.event_max_us)
+        return Micros(since + (self._params.event_batch_us if _is_laden(tip) else self._params.event_min_us))
 
     def _is_urgent(self, tip: Link) -> bool:
         """BB-4: somebody waits: for a transaction to be ordered, or for one that is ordered to be confirmed."""
@@ -416,7 +415,7 @@ class BasicBac:
         for link in tip.path():
             if link is shown or link.parent is None:
                 break
-            if link.body is not None and any(tag_at(item) == _TRANSACTION_TAG for item in link.body.items):
+            if _is_laden(link):
                 return True
         return self.mempool.is_ready(tip.state.ledger)
 
@@ -437,6 +436,10 @@ class BasicBac:
 
 def _no_claims() -> None:
     """Leaders rotate: nobody claims a seat."""
+
+
+def _is_laden(link: Link) -> bool:
+    return link.body is not None and any(map(is_transaction, link.body.items))
 
 
 def _is_news(certificate: Certificate, justify: Rank) -> bool:

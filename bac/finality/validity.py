@@ -31,7 +31,7 @@ from bac.wire.block import Body, Envelope
 from bac.wire.codec import PROTOCOL_VERSION, encode
 from bac.wire.evidence import AnyEvidence
 from bac.wire.header import Boundary, Header, Kind, Rank
-from bac.wire.registry import decode_item, tag_of
+from bac.wire.registry import decode_item, tag_at, tag_of
 from bac.wire.votes import Certificate, NewView
 
 NOTHING: Final = Body(())
@@ -63,13 +63,6 @@ class Derived:
 def root_of(items: tuple[bytes, ...]) -> Hash:
     """The Merkle root of items, remembered for a while: asked for when a body comes, and when it is judged."""
     return compute_root(items)
-
-
-def tag_at(item: bytes) -> int:
-    """The tag of an encoded item; -1 if there is none."""
-    if item[:1] and 0x90 <= item[0] <= 0x9F:
-        return item[1] if len(item) > 1 else -1
-    return item[3] if item[:1] == b"\xdc" and len(item) > 3 else -1
 
 
 def is_evidence(item: bytes) -> bool:

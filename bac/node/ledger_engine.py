@@ -16,7 +16,7 @@ from bac.crypto.keys import NodeSecrets
 from bac.crypto.production import Production
 from bac.errors import Code, Rejected
 from bac.finality.site import Block
-from bac.finality.validity import fits, tag_at
+from bac.finality.validity import fits
 from bac.genesis import (
     Genesis,
     GenesisShard,
@@ -42,11 +42,10 @@ from bac.protocol import Construction, Persist, Protocol, Store
 from bac.types import Hash, Micros, NodeId, Units
 from bac.wire.block import ConfirmationProof
 from bac.wire.codec import decode, encode
-from bac.wire.registry import decode_message, tag_of
+from bac.wire.registry import decode_message, is_transaction
 from bac.wire.sync import TransactionBatch
 from bac.wire.transactions import (
     DecodedTransaction,
-    SignedTransaction,
     VerifiedTransaction,
     decode_transaction,
     obligations,
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
 SHARD: Final = 0
 FOREVER: Final = Micros(2**60)
 CACHE: Final = 1 << 15
-_TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 BLOCK_BYTES_MAX: Final = 1 << 27
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -257,4 +255,4 @@ def _shard_of(genesis: Genesis, identity: NodeId) -> GenesisShard:
 
 
 def _transactions_in(block: Block) -> list[bytes]:
-    return [decode_transaction(item).id for item in block.body.items if tag_at(item) == _TRANSACTION_TAG]
+    return [decode_transaction(item).id for item in block.body.items if is_transaction(item)]

@@ -2,8 +2,9 @@
 
 Theory of operation. While somebody waits, a leader emits as soon as that gets it further (`EpochGraph.level`): when a
 round has begun, when a supermajority is in it, when a supermajority knows that. So a round takes two events of each
-leader, however fast they travel, and more would only cost. The first time that somebody waits it does not hold back, as
-the others may have been idle too. Otherwise it emits every T_event, so that time goes on. An event names the last event
+leader, however fast they travel, and more would only cost. After an event with transactions it pauses longer than after
+one that only moves the round on: the next ones go together. The first time that somebody waits it does not hold back,
+as the others may have been idle too. Otherwise it emits every T_event, so that time goes on. An event names the last event
 of each leader that it has not named yet, and at least one (H5).
 
 Each event is durable before it is sent. A node whose store is younger than the chain cannot know whether it has made
@@ -24,6 +25,7 @@ from bac.replica.graph import EpochGraph, identify
 from bac.types import Hash, Micros, NodeId
 from bac.wire.codec import decode, encode
 from bac.wire.event import Event, EventHeader, payload_hash
+from bac.wire.registry import is_transaction
 from bac.wire.signed import UNSIGNED
 from bac.wire.sync import TipAnswer, TipPull
 
@@ -77,6 +79,7 @@ class Author:
         self._unaware: dict[NodeId, None] = {site.me: None}
         self._is_silent = False
         self._was_idle = True
+        self._is_laden = False
         self._levels: dict[NodeId, int] = {}
         self._reached = (0, 0)
 
@@ -139,8 +142,9 @@ class Author:
         if self._emitted is None or not self._heard:
             return None
         params = self._site.params
-        is_prompt = is_urgent and (self._was_idle or self._reach() > self._reached)
-        return Micros(self._emitted + (params.event_min_us if is_prompt else params.event_max_us))
+        if not is_urgent or not (self._was_idle or self._reach() > self._reached):
+            return Micros(self._emitted + params.event_max_us)
+        return Micros(self._emitted + (params.event_batch_us if self._is_laden else params.event_min_us))
 
     @property
     def has_room(self) -> bool:
@@ -160,6 +164,7 @@ class Author:
     def emit(self, payload: tuple[bytes, ...], now: Micros, *, is_urgent: bool) -> tuple[Hash, Event] | None:
         """Makes the next event, durable; None if there is nothing new to name."""
         self._was_idle = not is_urgent
+        self._is_laden = any(map(is_transaction, payload))
         self._reached = self._reach()
         others = self._others()
         if self._last is not None and not others:

@@ -17,14 +17,14 @@ from typing import Final, TypeAlias
 
 from bac.errors import Rejected
 from bac.finality.machine import Place
-from bac.finality.validity import is_evidence, tag_at
+from bac.finality.validity import is_evidence
 from bac.params import Params
 from bac.replica.assessor import Assessor
 from bac.replica.docket import Conviction, Docket
 from bac.replica.drawing import Election
 from bac.types import Hash, NodeId
 from bac.wire.claims import Claim, ClaimList, Departure, SeedProof, claim_id
-from bac.wire.registry import decode_item, tag_of
+from bac.wire.registry import decode_item, tag_at, tag_of
 from bac.wire.votes import Acknowledgement
 
 Judge: TypeAlias = Callable[[bytes, Docket], Sequence[tuple[NodeId, int]]]

@@ -18,19 +18,17 @@ from typing import Final
 
 from bac.errors import Rejected
 from bac.finality.evidence import Court
-from bac.finality.validity import tag_at
 from bac.ledger.membership import signing_key_at
 from bac.ledger.state import State
 from bac.types import NodeId
 from bac.wire.block import RoundRecord
 from bac.wire.event import EventHeader, event_id, payload_hash
 from bac.wire.evidence import AnyEvidence, Fork, InvalidItem
-from bac.wire.registry import decode_item, tag_of
+from bac.wire.registry import decode_item, is_transaction, tag_at, tag_of
 from bac.wire.signed import preimage
-from bac.wire.transactions import SignedTransaction, VerifiedTransaction
+from bac.wire.transactions import VerifiedTransaction
 from bac.wire.votes import NewView
 
-_TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 _BODIES_ALONE: Final = frozenset((tag_of(RoundRecord), tag_of(NewView)))
 """Items of bodies that no event may hold."""
 
@@ -39,7 +37,7 @@ def is_invalid_by_itself(item: bytes, verify: Callable[[bytes], VerifiedTransact
     """Whether `item` could stand in no event of this shard, whatever the state."""
     try:
         decode_item(item)
-        if tag_at(item) == _TRANSACTION_TAG:
+        if is_transaction(item):
             verify(item)
     except Rejected:
         return True

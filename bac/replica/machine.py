@@ -22,7 +22,6 @@ from typing import Final
 from bac.crypto.suite import Suite
 from bac.errors import Code, Rejected
 from bac.finality.machine import Draw, Place
-from bac.finality.validity import tag_at
 from bac.ledger.block import BlockContext, Roles
 from bac.ledger.execution import Ledger
 from bac.ledger.receipts import Receipt
@@ -41,10 +40,9 @@ from bac.replica.standings import assess, write
 from bac.types import Hash, NodeId
 from bac.wire.block import RoundRecord
 from bac.wire.codec import decode, encode
-from bac.wire.registry import tag_of
-from bac.wire.transactions import SignedTransaction, VerifiedTransaction
+from bac.wire.registry import is_transaction, tag_at, tag_of
+from bac.wire.transactions import VerifiedTransaction
 
-_TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 _ROUND_TAG: Final = tag_of(RoundRecord)
 EXECUTIONS: Final = 1024
 """Blocks whose receipts are held for whoever asks what became of their transactions."""
@@ -142,7 +140,7 @@ class ReplicaMachine:
         return Post(execution.state, clerk.close()), execution.receipts
 
     def _transaction(self, item: bytes) -> VerifiedTransaction | None:
-        if tag_at(item) != _TRANSACTION_TAG:
+        if not is_transaction(item):
             return None
         try:
             return self._verify(item)

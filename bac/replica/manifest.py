@@ -13,19 +13,16 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from bac.errors import Code, Rejected
-from bac.finality.validity import tag_at
 from bac.ledger.verifications import Verifications
 from bac.replica.court import is_invalid_by_itself
 from bac.types import Hash, NodeId
 from bac.wire.codec import decode
 from bac.wire.event import Event
 from bac.wire.evidence import InvalidItem
-from bac.wire.registry import tag_of
-from bac.wire.transactions import SignedTransaction
+from bac.wire.registry import is_transaction, tag_at, tag_of
 from bac.wire.votes import Certificate
 
 K = TypeVar("K")
-_TRANSACTION: Final = tag_of(SignedTransaction)
 _CERTIFICATE: Final = tag_of(Certificate)
 
 
@@ -66,7 +63,7 @@ class Manifest:
 
     def _load(self, item: bytes, carrier: NodeId, *, counts: bool) -> None:
         tag = tag_at(item)
-        if tag == _TRANSACTION:
+        if is_transaction(item):
             identifier = self._verify(item).id
             if counts:
                 self.transactions.setdefault(identifier, {})[carrier] = None
@@ -90,7 +87,7 @@ class Manifest:
     def unload(self, items: tuple[bytes, ...]) -> None:
         """A block has brought these."""
         for item in items:
-            if tag_at(item) == _TRANSACTION:
+            if is_transaction(item):
                 try:
                     self.transactions.pop(self._verify(item).id, None)
                 except Rejected:

@@ -25,7 +25,7 @@ from bac.finality.epochs import Epoch, Successors
 from bac.finality.evidence import LIFETIME
 from bac.finality.machine import Place
 from bac.finality.site import Block
-from bac.finality.validity import Derived, Validity, tag_at
+from bac.finality.validity import Derived, Validity
 from bac.intake import Intake
 from bac.ledger.membership import signing_key_at
 from bac.ledger.verifications import Verifications
@@ -40,7 +40,7 @@ from bac.types import Hash, NodeId
 from bac.wire.block import Elector
 from bac.wire.claims import Claim, SeedProof, claim_id
 from bac.wire.header import Header, Kind
-from bac.wire.registry import decode_item, tag_of
+from bac.wire.registry import decode_item, tag_at, tag_of
 from bac.wire.votes import Acknowledgement, Certificate
 
 

@@ -25,7 +25,6 @@ from bac.finality.confirmation import TWO_BLOCKS, TwoBlocks
 from bac.finality.epochs import Epoch
 from bac.finality.finality import Finality
 from bac.finality.site import Outbox, Roster, Site
-from bac.finality.validity import tag_at
 from bac.finality.voter import KeyChain
 from bac.genesis import Genesis, GenesisShard, shard_of
 from bac.intake import Intake
@@ -49,9 +48,9 @@ from bac.wire.block import Envelope
 from bac.wire.claims import Claim, ClaimList, Departure
 from bac.wire.codec import encode
 from bac.wire.evidence import Evidence
-from bac.wire.registry import tag_of
+from bac.wire.registry import is_transaction
 from bac.wire.sync import EventBatch, EventPull, EventRequest, TipAnswer, TipPull, TransactionBatch
-from bac.wire.transactions import Leave, SignedTransaction, VerifiedTransaction
+from bac.wire.transactions import Leave, VerifiedTransaction
 from bac.wire.votes import Acknowledgement, StateAnnouncement
 
 PACE_TIMER: Final = "pace"
@@ -59,7 +58,6 @@ HAND_TIMER: Final = "hand"
 """Rings as soon as what has come in at the same time is here: transactions are handed on and ordered together."""
 EVIDENCE_MAX: Final = 16
 TURNS_MAX: Final = 8
-_TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 
 
 class Replica:
@@ -389,4 +387,4 @@ def home_of(genesis: Genesis, identity: NodeId) -> GenesisShard:
 
 def carries_transactions(link: Link) -> bool:
     """Whether a block has a transaction in it."""
-    return link.body is not None and any(tag_at(item) == _TRANSACTION_TAG for item in link.body.items)
+    return link.body is not None and any(map(is_transaction, link.body.items))

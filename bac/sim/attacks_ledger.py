@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from bac.finality.chain import Link, Verdict, header_hash
-from bac.finality.validity import tag_at
 from bac.protocol import Effect, Message, Send, Timer
 from bac.sim import seeds
 from bac.sim.world import World
@@ -23,7 +22,7 @@ from bac.types import Hash, Micros, NodeId
 from bac.wire.block import Body, Envelope, LeaderSignature
 from bac.wire.codec import encode
 from bac.wire.header import Header, Kind
-from bac.wire.registry import tag_of
+from bac.wire.registry import tag_at, tag_of
 from bac.wire.signed import UNSIGNED
 from bac.wire.transfer import BodyChunk, cut
 from bac.wire.votes import Acknowledgement, Certificate, StateAnnouncement

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from bac.crypto.suite import KeyPair
 from bac.finality.epochs import Epoch
-from bac.finality.validity import tag_at
 from bac.protocol import Effect, Send
 from bac.replica.graph import identify
 from bac.replica.leadership import Leadership
@@ -28,10 +27,9 @@ from bac.wire.claims import Claim, ClaimList, Role, SeedProof
 from bac.wire.codec import encode
 from bac.wire.event import Event
 from bac.wire.header import Header, header_hash
-from bac.wire.registry import decode_item, tag_of
+from bac.wire.registry import decode_item, is_transaction, tag_at, tag_of
 from bac.wire.signed import UNSIGNED
 from bac.wire.sync import EventBatch
-from bac.wire.transactions import SignedTransaction
 
 if TYPE_CHECKING:
     from random import Random  # noqa: TID251 (a type: the generator is handed in)
@@ -44,7 +42,6 @@ PATIENT: Final = "patient"
 SPAM_ITEMS: Final = 12
 _ELECTORAL: Final = frozenset({tag_of(Claim), tag_of(ClaimList)})
 _SEED_TAG: Final = tag_of(SeedProof)
-_TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 
 
 def commands(epoch: Epoch, gang: Collection[NodeId]) -> bool:
@@ -102,7 +99,7 @@ class Saboteur(Replica):
 
     def _spoilt(self, items: tuple[bytes, ...]) -> bytes:
         """A transaction with a false signature, or no item at all."""
-        known = next((item for item in items if tag_at(item) == _TRANSACTION_TAG), None)
+        known = next((item for item in items if is_transaction(item)), None)
         return self.chance.randbytes(20) if known is None else known[:-64] + self.chance.randbytes(64)
 
 

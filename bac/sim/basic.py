@@ -18,7 +18,6 @@ from bac.finality.epochs import Epoch, next_seed, succeed
 from bac.finality.machine import Draw, Place
 from bac.finality.newview import rank_of
 from bac.finality.site import Block
-from bac.finality.validity import tag_at
 from bac.ledger.state import State
 from bac.params import MINIMAL, SECOND, Params
 from bac.proofs.electorate import Electorate
@@ -33,7 +32,7 @@ from bac.types import Hash, NodeId, Units
 from bac.wire.block import Elector, Leader
 from bac.wire.codec import decode
 from bac.wire.header import header_hash
-from bac.wire.registry import tag_of
+from bac.wire.registry import tag_at, tag_of
 from bac.wire.votes import Certificate
 
 if TYPE_CHECKING:

@@ -13,14 +13,13 @@ from bac.crypto.suite import Suite
 from bac.errors import Rejected
 from bac.finality.epochs import Epoch
 from bac.finality.machine import Draw
-from bac.finality.validity import tag_at
 from bac.ledger.membership import keys_at
 from bac.ledger.state import State
 from bac.params import Params
 from bac.types import Hash, NodeId
 from bac.wire import claims as wire
 from bac.wire.claims import ClaimList, claim_id
-from bac.wire.registry import decode_item, tag_of
+from bac.wire.registry import decode_item, tag_at, tag_of
 from bac.wire.signed import preimage
 from election import sortition
 from election.committee import Claim, CommitteeParams, compute_committee

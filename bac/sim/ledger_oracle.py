@@ -14,7 +14,7 @@ from bac.errors import Rejected
 from bac.finality.epochs import Epoch
 from bac.finality.evidence import Court, incriminate
 from bac.finality.site import Block
-from bac.finality.validity import fits, tag_at
+from bac.finality.validity import fits
 from bac.intake import Intake
 from bac.ledger.audit import audit
 from bac.ledger.verifications import Verifications
@@ -27,12 +27,11 @@ from bac.types import NodeId
 from bac.wire.block import ConfirmationProof, Envelope
 from bac.wire.codec import decode, encode
 from bac.wire.header import header_hash
-from bac.wire.registry import tag_of
-from bac.wire.transactions import SignedTransaction, VerifiedTransaction, decode_transaction
+from bac.wire.registry import is_transaction, tag_at, tag_of
+from bac.wire.transactions import VerifiedTransaction, decode_transaction
 from bac.wire.votes import Acknowledgement, NewView, StateAnnouncement
 
 SHARD: Final = 0
-_TRANSACTION_TAG: Final = tag_of(SignedTransaction)
 _NEW_VIEW_TAG: Final = tag_of(NewView)
 
 
@@ -73,7 +72,7 @@ class LedgerOracle(ABC):
     def block(self, block: Block) -> BlockFacts:
         """As the oracle's."""
         header = block.header
-        ids = tuple(decode_transaction(item).id for item in block.body.items if tag_at(item) == _TRANSACTION_TAG)
+        ids = tuple(decode_transaction(item).id for item in block.body.items if is_transaction(item))
         return BlockFacts(header.shard, header.height, header_hash(header), header.parent, header.state_root, ids)
 
     def is_proven(self, block: Block, proof: ConfirmationProof) -> bool:

@@ -73,6 +73,22 @@ def _by_tag(kinds: tuple[type[Message], ...]) -> Mapping[int, type[Message]]:
     return MappingProxyType(table)
 
 
+def tag_at(data: bytes) -> int:
+    """The tag that an encoding begins with; -1 if there is none."""
+    # 0x90 … 0x9f: array of up to 15 elements; 0xdc and two bytes: up to 65,535; the tag is one byte below 128.
+    if data[:1] and 0x90 <= data[0] <= 0x9F:
+        return data[1] if len(data) > 1 else -1
+    return data[3] if data[:1] == b"\xdc" and len(data) > 3 else -1
+
+
+_TRANSACTION: Final = tag_of(transactions.SignedTransaction)
+
+
+def is_transaction(item: bytes) -> bool:
+    """Whether an encoded item is a signed transaction, by its tag."""
+    return tag_at(item) == _TRANSACTION
+
+
 ITEMS: Final = _by_tag(_ITEMS)
 """What may stand in an event's payload and in a body."""
 MESSAGES: Final = _by_tag(_MESSAGES)
@@ -98,15 +114,7 @@ def decode_item(data: bytes) -> Any:
 
 
 def _decode(table: Mapping[int, type[Message]], data: bytes) -> Any:
-    # 0x90 … 0x9f: array of up to 15 elements; 0xdc and two bytes: up to 65,535; the tag is one byte below 128.
-    head = data[:4]
-    if head and 0x90 <= head[0] <= 0x9F:
-        tag = head[1:2]
-    elif head[:1] == b"\xdc":
-        tag = head[3:4]
-    else:
-        tag = b""
-    kind = table.get(tag[0]) if tag else None
+    kind = table.get(tag_at(data))
     if kind is None:
         raise Rejected(Code.MALFORMED, "not a known message")
     return decode(kind, data)

@@ -10,11 +10,10 @@ from msgspec.structs import replace
 from bac.errors import Rejected
 from bac.finality.chain import header_hash
 from bac.finality.records import load_signed
-from bac.finality.validity import tag_at
 from bac.types import NodeId
 from bac.wire.block import Envelope
 from bac.wire.header import Kind
-from bac.wire.registry import tag_of
+from bac.wire.registry import tag_at, tag_of
 from bac.wire.votes import Acknowledgement, Certificate
 from tests.finality.staging import after_blocks, published, rival, sign
 from tests.finality.table import TABLE_PARAMS, Table, TableTrial, seconds

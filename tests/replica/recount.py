@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from bac.finality.site import Block
-from bac.finality.validity import tag_at
 from bac.params import Params
 from bac.replica.docket import Docket
 from bac.types import Hash, NodeId
 from bac.wire.block import RoundRecord
 from bac.wire.codec import decode
 from bac.wire.header import header_hash
-from bac.wire.registry import tag_of
+from bac.wire.registry import tag_at, tag_of
 from bac.wire.votes import Acknowledgement, Certificate
 from election.duties import duty_offsets
 from election.standing import Evidence

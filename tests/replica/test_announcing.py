@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bac.finality.validity import tag_at
 from bac.params import MINIMAL
 from bac.replica.announcing import KEYS_AHEAD, announce, find_unannounced
 from bac.types import Micros
-from bac.wire.registry import tag_of
+from bac.wire.registry import tag_at, tag_of
 from bac.wire.transactions import AcknowledgementKey, SignedTransaction, Transfer
 from tests.replica.leaders import Leaders
 

@@ -9,7 +9,6 @@ import pytest
 from msgspec.structs import replace as change
 
 from bac.errors import Code
-from bac.finality.validity import tag_at
 from bac.params import MINIMAL
 from bac.replica import candidacy as module
 from bac.replica.candidacy import Candidacy
@@ -17,7 +16,7 @@ from bac.types import NodeId
 from bac.wire.block import Envelope
 from bac.wire.claims import Claim, ClaimList, Departure, Role, SeedProof, claim_id
 from bac.wire.codec import decode, encode
-from bac.wire.registry import tag_of
+from bac.wire.registry import tag_at, tag_of
 from bac.wire.signed import UNSIGNED
 from bac.wire.sync import EventBatch
 from bac.wire.transactions import Leave

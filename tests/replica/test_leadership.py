@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as change
 
-from bac.finality.validity import tag_at
 from bac.params import MINIMAL
 from bac.replica.graph import identify
 from bac.types import Hash, Height
@@ -15,7 +14,7 @@ from bac.wire.block import RoundRecord
 from bac.wire.claims import Claim, ClaimList, SeedProof
 from bac.wire.codec import decode, encode
 from bac.wire.evidence import Fork, InvalidItem
-from bac.wire.registry import tag_of
+from bac.wire.registry import tag_at, tag_of
 from bac.wire.sync import EventBatch
 from bac.wire.transactions import SignedTransaction
 from bac.wire.votes import Acknowledgement, Ballot, Certificate

@@ -66,7 +66,7 @@ def test_each_parameter_is_in_the_digest() -> None:
         ({"repeat_us": 2**63}, "repeat_us must be a whole number"),
         ({"coin_period": 2}, "coin_period >= 3"),
         ({"seed_rounds": 13}, "seed_rounds <= epoch_rounds / 2"),
-        ({"event_min_us": SECOND}, "event_min_us <= event_max_us"),
+        ({"event_min_us": SECOND}, "event_min_us <= event_batch_us <= event_max_us"),
         ({"epoch_rounds": 60}, "<= epoch_us"),
         ({"fee_voters_percent": 21}, "fees <= 100 %"),
         ({"max_leaders": 3}, "4 <= min_leaders <= max_leaders"),

@@ -16,7 +16,7 @@ from bac.baselines.basic.ground import Ground
 from bac.errors import Rejected
 from bac.finality.evidence import Judge
 from bac.finality.machine import Draw, Place
-from bac.finality.validity import is_evidence, tag_at
+from bac.finality.validity import is_evidence
 from bac.ledger.block import BlockContext, Roles
 from bac.ledger.execution import Ledger
 from bac.ledger.receipts import Receipt
@@ -25,10 +25,9 @@ from bac.ledger.state import State
 from bac.params import Params
 from bac.types import Hash, NodeId
 from bac.wire.codec import decode, encode
-from bac.wire.registry import tag_of
-from bac.wire.transactions import SignedTransaction, VerifiedTransaction
+from bac.wire.registry import is_transaction
+from bac.wire.transactions import VerifiedTransaction
 
-_TRANSACTION_TAG = tag_of(SignedTransaction)
 EXECUTIONS = 1024
 """Blocks whose receipts are held for whoever asks what became of their transactions."""
 
@@ -115,7 +114,7 @@ class LedgerMachine:
         return self._receipts.get(root, ())
 
     def _transaction(self, item: bytes) -> VerifiedTransaction | None:
-        if tag_at(item) != _TRANSACTION_TAG:
+        if not is_transaction(item):
             return None
         try:
             return self._verify(item)
