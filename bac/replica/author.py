@@ -4,8 +4,8 @@ Theory of operation. While somebody waits, a leader emits as soon as that gets i
 round has begun, when a supermajority is in it, when a supermajority knows that. So a round takes two events of each
 leader, however fast they travel, and more would only cost. After an event with transactions it pauses longer than after
 one that only moves the round on: the next ones go together. The first time that somebody waits it does not hold back,
-as the others may have been idle too. Otherwise it emits every T_event, so that time goes on. An event names the last event
-of each leader that it has not named yet, and at least one (H5).
+as the others may have been idle too. Otherwise it emits every T_event, so that time goes on. An event names the last
+event of each leader that it has not named yet, and at least one (H5).
 
 Each event is durable before it is sent. A node whose store is younger than the chain cannot know whether it has made
 events in an epoch: it asks the other leaders for its own last event, and leads once leaders of a supermajority know of
