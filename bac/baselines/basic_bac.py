@@ -243,15 +243,12 @@ class BasicBac:
         self._hand_on(self._forwarding.repeat(to, Micros(now - self._params.repeat_us), now))
 
     def _collect(self, state: Post) -> tuple[bytes, ...]:
-        """Items for a block on `state`: evidence, then transactions, as many as one leader may put into a round."""
+        """Items for a block on `state`: evidence, then transactions, as many as two events hold: a round takes two."""
         params = self._params
         items = tuple(
             item for item in self._evidence if not set(self.court.judge_item(item, self._epoch)) <= set(state.culprits)
         )
-        events = params.max_events_per_round
-        return items + self.mempool.select(
-            state.ledger, events * params.max_event_items, events * params.max_event_bytes
-        )
+        return items + self.mempool.select(state.ledger, 2 * params.max_event_items, 2 * params.max_event_bytes)
 
     # ------------------------------------------------------------ proposals
 

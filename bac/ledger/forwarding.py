@@ -4,6 +4,8 @@ Theory of operation. What a client hands in is told to the first leaders of the 
 the node of it before: who has heard of a transaction first must not be able to keep it from the others. What comes in
 together goes out together. When other leaders take over, those that were not told are told everything that waits; what
 waits for longer than T_repeat is told to all leaders and to some others, again and again, until it leaves the pool.
+While transactions go through, only those are told again that later ones have overtaken: the rest waits its turn, and to
+repeat it would slow down the leaders that are behind already.
 
 Source: docs/spec/finality.md MP-6 to MP-8.
 """
@@ -32,6 +34,7 @@ Told = tuple[tuple[NodeId, ...], TransactionBatch]
 @dataclass(slots=True)
 class _Waiting:
     transaction: VerifiedTransaction
+    number: int
     said_us: Micros
 
 
@@ -42,6 +45,9 @@ class Forwarding:
         self._waiting: dict[Hash, _Waiting] = {}
         self._fresh: dict[Hash, VerifiedTransaction] = {}
         self._told: tuple[NodeId, ...] = ()
+        self._taken = 0
+        self._passed = -1
+        self._is_moving = False
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -49,7 +55,8 @@ class Forwarding:
     def take(self, transaction: VerifiedTransaction, now: Micros) -> None:
         """MP-6: a client's transaction that the pool holds; told with the next `tell`."""
         if transaction.id not in self._waiting:
-            self._waiting[transaction.id] = _Waiting(transaction, now)
+            self._waiting[transaction.id] = _Waiting(transaction, self._taken, now)
+            self._taken += 1
             self._fresh[transaction.id] = transaction
 
     def tell(self, leaders: tuple[NodeId, ...]) -> Iterator[Told]:
@@ -65,10 +72,15 @@ class Forwarding:
             yield from _batches(leaders, fresh.values())
 
     def repeat(self, to: tuple[NodeId, ...], before_us: Micros, now: Micros) -> Iterator[Told]:
-        """MP-8: what waits and was last said at `before_us` or earlier, the oldest first, within a bound."""
+        """MP-8: what waits and was last said at `before_us` or earlier, the oldest first, within a bound.
+
+        If something has gone through since the last time, only what was overtaken.
+        """
+        last = self._passed if self._is_moving else self._taken
+        self._is_moving = False
         due: list[VerifiedTransaction] = []
         for each in self._waiting.values():
-            if each.said_us <= before_us and len(due) < REPEATED_MAX:
+            if each.number < last and each.said_us <= before_us and len(due) < REPEATED_MAX:
                 each.said_us = now
                 due.append(each.transaction)
         yield from _batches(to, due)
@@ -76,8 +88,9 @@ class Forwarding:
     def settle(self, pool: Mempool) -> None:
         """What has left the pool waits no more."""
         for gone in [each for each in self._waiting if each not in pool]:
-            del self._waiting[gone]
+            self._passed = max(self._passed, self._waiting.pop(gone).number)
             self._fresh.pop(gone, None)
+            self._is_moving = True
 
 
 def _batches(to: Sequence[NodeId], transactions: Iterable[VerifiedTransaction]) -> Iterator[Told]:

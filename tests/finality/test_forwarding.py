@@ -87,6 +87,21 @@ def test_what_waits_is_said_again_until_it_leaves_the_pool() -> None:
     assert list(forwarding.repeat((A,), Micros(500), Micros(500))) == []
 
 
+def test_while_some_go_through_only_what_they_overtook_is_said_again() -> None:
+    """MP-8: repeating what merely waits its turn would slow down those who are behind."""
+    pool, state = Mempool(DEFAULT), World().state
+    forwarding = Forwarding()
+    lost, through, behind = pay(1, 0, 2, 5), pay(2, 0, 1, 5), pay(3, 0, 1, 5)
+    for each in (lost, through, behind):
+        forwarding.take(each, Micros(0))
+    for each in (lost, behind):
+        pool.add(each, state)
+    forwarding.settle(pool)
+    assert [said(each) for each in forwarding.repeat((A,), Micros(9), Micros(10))] == [((A,), encoded(lost))]
+    standing = [said(each) for each in forwarding.repeat((A,), Micros(19), Micros(20))]
+    assert standing == [((A,), encoded(lost, behind))], "nothing has gone through since"
+
+
 def test_batches_are_bounded() -> None:
     """MP-6, MP-8: in items and bytes; what is beyond goes into the next, or out with the next repetition."""
     forwarding = Forwarding()
