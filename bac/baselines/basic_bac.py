@@ -238,7 +238,9 @@ class BasicBac:
             self._site.out.send(self._leaders_told(), evidence)
 
     def _repeat(self, now: Micros) -> None:
-        """Says again what is not confirmed yet: own transactions to all leaders and to k others."""
+        """Says again what has not had its effect: own transactions to all leaders and k others, own signatures."""
+        if self._is_leader():
+            self._sign_again()
         to = (*self.finality.term.epoch.leaders(), *self._site.some(self._params.gossip_fanout))
         self._hand_on(self._forwarding.repeat(to, Micros(now - self._params.repeat_us), now))
 
@@ -310,14 +312,23 @@ class BasicBac:
         return 0 < above <= self._params.max_unconfirmed_blocks + 1
 
     def _sign_proposals(self) -> None:
-        """BB-2: signs what is valid, one header per height; durable before it is sent."""
+        """BB-2: signs what is valid, one header per height; durable before it is sent to those who gather."""
         for proposal in self._proposals.open():
             link = proposal.link
             if self._site.me in proposal.signatures or self._signed.get(link.header.height, link.hash) != link.hash:
                 continue
             if link.header.time_us <= self.finality.term.now + self._params.ahead_us and self._is_valid(link):
-                envelope = Envelope(link.header, (self._sign(proposal),), None, None)
-                self._site.out.send(self.finality.term.epoch.leaders(), envelope)
+                signature = self._sign(proposal)
+                to = (proposal.proposer, *self.finality.term.targets(link))
+                self._site.out.send(to, Envelope(link.header, (signature,), None, None))
+
+    def _sign_again(self) -> None:
+        """BB-2: what nobody has published since the last time is said to all leaders."""
+        term, me = self.finality.term, self._site.me
+        for proposal in self._proposals.open():
+            if me in proposal.signatures and proposal.link.header.height > term.height:
+                envelope = Envelope(proposal.link.header, (proposal.signatures[me],), None, None)
+                self._site.out.send(term.epoch.leaders(), envelope)
 
     def _is_valid(self, link: Link) -> bool:
         parent = link.parent
@@ -399,11 +410,12 @@ class BasicBac:
         """BB-4, BB-5: when this leader proposes on `tip`."""
         place = self.finality.term.epoch.leaders().index(self._site.me)
         since = max(self._progress_us, min(tip.header.time_us, now)) if tip.parent is not None else self._progress_us
+        idle_us = 2 * self._params.event_max_us  # as a round of two events
         if place:
-            return Micros(since + self._params.event_max_us + place * self._params.repeat_us)
+            return Micros(since + idle_us + place * self._params.repeat_us)
         is_certified = tip.certificate is not None or tip.parent is None
         if not is_certified or not self._is_urgent(tip):
-            return Micros(since + self._params.event_max_us)
+            return Micros(since + idle_us)
         return Micros(since + (self._params.event_batch_us if _is_laden(tip) else self._params.event_min_us))
 
     def _is_urgent(self, tip: Link) -> bool:

@@ -387,11 +387,12 @@ class Term(ABC):
         self._publish(certificate, link)
 
     def _publish(self, certificate: Certificate, link: Link | None) -> None:
-        """V8: whoever completes a certificate publishes it, but where all leaders gather the acknowledgements."""
+        """V8: whoever completes a certificate publishes it, in view 0 to those leaders that gather nothing."""
         if certificate.ballot.view > 0 or (link is not None and link.closed is not None):
             self.site.out.send(self.site.others, certificate)
-        elif len(self.epoch.committee) > self.site.params.acknowledgement_fanout:
-            self.site.out.send(self.epoch.leaders(), certificate)
+            return
+        gathering = () if link is None else self.targets(link)
+        self.site.out.send([leader for leader in self.epoch.leaders() if leader not in gathering], certificate)
 
     # ------------------------------------------------------------ proofs
 

@@ -43,7 +43,6 @@ class Views(Term):
         self._told: Counter[tuple[type, int]] = Counter()
         self._forwarded = 0
         self._shown_us = Micros(0)
-        self._repeated: Link | None = None
 
     def _circle(self, kind: type, view: int) -> tuple[NodeId, ...]:
         """R2, R3: who is told for `view`: its proposer; the second time the next two as well; then everybody."""
@@ -258,9 +257,6 @@ class Views(Term):
         last = None if self.voter.last is None else self.tree.get(self.voter.last.hash)
         if last is None or last.parent is None:
             return
-        is_standing, self._repeated = last is self._repeated, last
-        if last.certificate is not None and not is_standing:
-            return  # the chain moves on, and what is pushed with the next block says as much
         some = self.site.some(self.site.params.gossip_fanout)
         if last.envelope is not None:
             self.site.out.send(some, last.envelope)

@@ -27,11 +27,13 @@ class Proposal:
 
     Attributes:
         link: in the tree, unsigned at first.
+        proposer: who signed it first.
         signatures: by leader, judged good.
         ready_us: when they became enough; None before.
     """
 
     link: Link
+    proposer: NodeId
     signatures: dict[NodeId, LeaderSignature] = field(default_factory=dict)
     ready_us: Micros | None = None
 
@@ -60,7 +62,7 @@ class Proposals:
         """A new proposal."""
         place = (link.header.height, proposer)
         self._counts[place] = self._counts.get(place, 0) + 1
-        proposal = self._all[link.hash] = Proposal(link)
+        proposal = self._all[link.hash] = Proposal(link, proposer)
         return proposal
 
     def open(self) -> Iterator[Proposal]:
