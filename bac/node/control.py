@@ -43,6 +43,7 @@ from bac.node.requests import (
 )
 from bac.node.settings import Settings
 from bac.protocol import Commit, Effect
+from bac.types import NodeId
 
 CATCH_UP = 64
 
@@ -141,7 +142,7 @@ class Control:
                 client.is_behind = client.next_commit <= now
                 self._say(client, Answered(number, now))
             case Cut(number, identities):
-                self._desk.peers.cut(identities)  # type: ignore[arg-type]  # identities as bytes
+                self._desk.peers.cut(NodeId(each) for each in identities)
                 self._say(client, Answered(number, None))
             case Stop(number):
                 self._say(client, Answered(number, None))

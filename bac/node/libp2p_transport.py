@@ -218,7 +218,12 @@ def _key_of(peer: ID) -> bytes:
 
 
 class Libp2pStream:
-    """One stream; satisfies `bac.node.transport.Stream`. One task reads, and one writes."""
+    """One stream; satisfies `bac.node.transport.Stream`. One task reads, and one writes.
+
+    On a connection that ends, or that a peer abuses, the library raises what comes about where it stands: KeyError,
+    AttributeError, its own, noise's. So whatever reading and writing raise is `Broken`; what the caller makes of the
+    bytes happens outside.
+    """
 
     def __init__(self, inner: Any, key: bytes) -> None:
         self._inner = inner

@@ -36,6 +36,7 @@ from bac.node.peers import Peers
 from bac.node.places import Places
 from bac.node.query import Desk
 from bac.node.store import Owner, Store, UnfitStore
+from bac.node.transport import Stream
 from bac.protocol import Protocol
 from bac.types import NodeId
 from bac.wire.codec import PROTOCOL_VERSION, encode
@@ -71,8 +72,8 @@ async def run_node(network: Network, home: Home, out: TextIO, via: str | None = 
         inbox = Inbox(settings.queue_bytes, settings.queue_frames)
         cell: list[Peers] = []
 
-        async def accept(stream: object) -> None:
-            await cell[0].accept(stream)  # type: ignore[arg-type]  # the transport's Stream
+        async def accept(stream: Stream) -> None:
+            await cell[0].accept(stream)
 
         async with transport.listen(accept):
             hello = Hello(PROTOCOL_VERSION, member.network, member.params_digest, member.shard)
