@@ -139,6 +139,8 @@ class Traitor:
         if link is None or link.body is None or link.parent is None:
             return None
         parent = self._twin_of(link.parent)
+        if parent.state is None:
+            return None
         certificate = term.tree.vouchers.get(parent.hash) if parent.parent is not None else None
         others = tuple(item for item in link.body.items if tag_at(item) != _CERTIFICATE_TAG)
         items = self.arrange(others, () if certificate is None else (encode(certificate),))

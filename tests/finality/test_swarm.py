@@ -20,6 +20,7 @@ PATIENCE_US = 400 * SECOND
 KEPT = {
     12: "a block was confirmed before it was executed, and its proof replaced that of the last block reported",
     138: "three dishonest proposers in a row need more patience than a minute",
+    40621: "an attacker forked a block whose parent it had not executed",
     891164829: "the electorate less a culprit was clipped anew: a dishonest one of three became a veto",
     214: "a body with evidence was executed again at the restart, before electorates were known",
 }
