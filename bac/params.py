@@ -88,12 +88,12 @@ class Params:
     event_batch_us: int = _parameter(
         SECOND // 40, "µs", "T_batch ≥ T_min, after transactions", "what comes in meanwhile goes together"
     )
-    event_max_us: int = _parameter(SECOND // 2, "µs", "T_event", "an idle round takes two: it never sleeps")
+    event_max_us: int = _parameter(SECOND // 4, "µs", "T_event", "an idle round takes two: it never sleeps")
 
     # Blocks, views, epochs
-    epoch_rounds: int = _parameter(12, "rounds", "R_len", "12 s when idle")
-    epoch_grace_rounds: int = _parameter(3, "rounds", "R_grace", "late claim lists; the epoch then ends in any case")
-    seed_rounds: int = _parameter(6, "rounds", "R_seed ≤ R_len / 2", "the primary's seed, else the fallback")
+    epoch_rounds: int = _parameter(24, "rounds", "R_len", "12 s when idle")
+    epoch_grace_rounds: int = _parameter(6, "rounds", "R_grace", "late claim lists; the epoch then ends in any case")
+    seed_rounds: int = _parameter(12, "rounds", "R_seed ≤ R_len / 2", "the primary's seed, else the fallback")
     epoch_us: int = _parameter(
         15 * SECOND, "µs", "≥ 2 T_event (R_len + R_grace)", "13 % of vehicles are gone after 30 s"
     )
@@ -102,7 +102,7 @@ class Params:
         SECOND // 10, "µs", "T_publish: CP k after k · T", "identical bytes need one publisher"
     )
     repeat_us: int = _parameter(SECOND, "µs", "T_repeat", "loss is made good by repetition")
-    view_timeout_us: int = _parameter(12 * SECOND, "µs", "T0", "the first confirmation of an idle epoch takes 8 s")
+    view_timeout_us: int = _parameter(8 * SECOND, "µs", "T0", "the first confirmation of an idle epoch takes 5 s")
     view_timeout_max_us: int = _parameter(512 * SECOND, "µs", "T0(e) ≤ cap", "liveness assumes a delay below it")
     view_doublings_max: int = _parameter(10, "1", "T_view = T0(e) · 2^min(view, n)", "2^10 · T0 outlasts any delay")
     acknowledgement_fanout: int = _parameter(4, "members", "leaders told at first", "one honest is enough, 1 - 1/3^4")
@@ -221,7 +221,6 @@ MINIMAL: Final = replace(
     primary_weight=2,
     candidate_weight=8,
     max_leaders=4,
-    event_max_us=SECOND // 4,
     epoch_rounds=8,
     epoch_grace_rounds=4,
     seed_rounds=4,
