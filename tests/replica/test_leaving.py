@@ -54,9 +54,9 @@ class HalfGone(Honest):
         return Journeys(departures=dict.fromkeys(self.LEADERS, (5 * SECOND, False)))
 
 
-@pytest.mark.parametrize("seed", [6, 10])
+@pytest.mark.parametrize("seed", [2, 3, 7, 11])
 def test_who_announces_to_leave_ends_the_epoch_early(seed: int) -> None:
-    """A quarter of the leaders' weight departs: no recovery, the epoch is short, and they vote no more."""
+    """A quarter of the leaders' weight departs, early in an epoch: no recovery, it is short, and they vote no more."""
     leaders, number = leaders_at(seed, 5)
 
     class Trial(HalfGone):
