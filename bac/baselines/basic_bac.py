@@ -36,7 +36,7 @@ from bac.genesis import Genesis, shard_of
 from bac.intake import Intake
 from bac.ledger.forwarding import Forwarding, Told
 from bac.ledger.mempool import Mempool
-from bac.ledger.verifications import Verifications
+from bac.ledger.verifications import Verifications, carries_transactions
 from bac.params import Params
 from bac.proofs.certificate import Scope
 from bac.proofs.electorate import Electorate
@@ -46,7 +46,6 @@ from bac.wire.block import Body, ConfirmationProof, Envelope, LeaderSignature
 from bac.wire.codec import encode
 from bac.wire.evidence import Evidence
 from bac.wire.header import Header, Kind, Rank
-from bac.wire.registry import is_transaction
 from bac.wire.sync import TransactionBatch
 from bac.wire.transactions import VerifiedTransaction
 from bac.wire.votes import Acknowledgement, Certificate
@@ -416,7 +415,9 @@ class BasicBac:
         is_certified = tip.certificate is not None or tip.parent is None
         if not is_certified or not self._is_urgent(tip):
             return Micros(since + idle_us)
-        return Micros(since + (self._params.event_batch_us if _is_laden(tip) else self._params.event_min_us))
+        return Micros(
+            since + (self._params.event_batch_us if carries_transactions(tip.body) else self._params.event_min_us)
+        )
 
     def _is_urgent(self, tip: Link) -> bool:
         """BB-4: somebody waits: for a transaction to be ordered, or for one that is ordered to be confirmed."""
@@ -424,7 +425,7 @@ class BasicBac:
         for link in tip.path():
             if link is shown or link.parent is None:
                 break
-            if _is_laden(link):
+            if carries_transactions(link.body):
                 return True
         return self.mempool.is_ready(tip.state.ledger)
 
@@ -445,10 +446,6 @@ class BasicBac:
 
 def _no_claims() -> None:
     """Leaders rotate: nobody claims a seat."""
-
-
-def _is_laden(link: Link) -> bool:
-    return link.body is not None and any(map(is_transaction, link.body.items))
 
 
 def _is_news(certificate: Certificate, justify: Rank) -> bool:

@@ -10,11 +10,18 @@ from typing import Final
 from bac.errors import Rejected
 from bac.intake import Intake
 from bac.types import NodeId
+from bac.wire.block import Body
 from bac.wire.codec import encode
+from bac.wire.registry import is_transaction
 from bac.wire.transactions import VerifiedTransaction, decode_transaction
 
 REMEMBERED: Final = 8192
 """Transactions whose signatures were judged, and that are not judged again."""
+
+
+def carries_transactions(body: Body | None) -> bool:
+    """Whether a block's body, where it is here, has a transaction in it."""
+    return body is not None and any(map(is_transaction, body.items))
 
 
 class Verifications:

@@ -20,7 +20,6 @@ from typing import Any, ClassVar, Final, cast
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.suite import Suite
 from bac.errors import Code, Rejected
-from bac.finality.chain import Link
 from bac.finality.confirmation import TWO_BLOCKS, TwoBlocks
 from bac.finality.epochs import Epoch
 from bac.finality.finality import Finality
@@ -32,7 +31,7 @@ from bac.ledger.forwarding import Forwarding, Told
 from bac.ledger.membership import signing_key_at, standing_at
 from bac.ledger.mempool import Mempool
 from bac.ledger.records import Standing
-from bac.ledger.verifications import Verifications
+from bac.ledger.verifications import Verifications, carries_transactions
 from bac.params import Params
 from bac.proofs.certificate import Scope
 from bac.proofs.electorate import Electorate
@@ -48,7 +47,6 @@ from bac.wire.block import Envelope
 from bac.wire.claims import Claim, ClaimList, Departure
 from bac.wire.codec import encode
 from bac.wire.evidence import Evidence
-from bac.wire.registry import is_transaction
 from bac.wire.sync import EventBatch, EventPull, EventRequest, TipAnswer, TipPull, TransactionBatch
 from bac.wire.transactions import Leave, VerifiedTransaction
 from bac.wire.votes import Acknowledgement, StateAnnouncement
@@ -366,7 +364,7 @@ class Replica:
         for link in tip.path():
             if link is shown or link.parent is None:
                 break
-            if carries_transactions(link):
+            if carries_transactions(link.body):
                 return True
         return tip.state is not None and self.mempool.is_ready(tip.state.ledger)
 
@@ -383,8 +381,3 @@ class Replica:
 def home_of(genesis: Genesis, identity: NodeId) -> GenesisShard:
     """The shard of a member; a newcomer's is the only one. ValueError where there are several."""
     return genesis.shards[0] if len(genesis.shards) == 1 else shard_of(genesis, identity)
-
-
-def carries_transactions(link: Link) -> bool:
-    """Whether a block has a transaction in it."""
-    return link.body is not None and any(map(is_transaction, link.body.items))
