@@ -116,8 +116,11 @@ class Term(ABC):
     # ------------------------------------------------------------ validity
 
     def settle(self, link: Link, sender: NodeId | None = None) -> None:
-        """Judges `link`, and then what hangs on it, as far as everything needed is here."""
-        pending = [link]
+        """Judges `link`, and then what hangs on it, as far as everything needed is here.
+
+        Its open ancestors come first: what makes `link` acceptable may vouch for them too.
+        """
+        pending = [*takewhile(lambda each: each.verdict is Verdict.OPEN, link.path())] or [link]
         while pending:
             each = pending.pop()
             if each.verdict is Verdict.OPEN and not self._judge(each, sender):

@@ -11,6 +11,7 @@ Source: docs/spec/replica.md RP-65 to RP-79.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Final
 from typing import Protocol as Interface
 
@@ -39,6 +40,8 @@ EARLY_MAX: Final = 256
 """Batches of the next epoch that a node holds until it gets there."""
 EARLY_OF_ONE: Final = 16
 """Those of them that one peer sent."""
+SHOWN_AGAIN: Final = 4
+"""Headers whose signatures are said again at a time."""
 
 
 class Desk(Interface):
@@ -134,6 +137,7 @@ class Leadership:
 
     def repeat(self) -> None:
         """Every T_repeat."""
+        self._show_again()
         self._author.ask()
         self._catch_up(with_all=not self._author.is_complete)
 
@@ -235,6 +239,16 @@ class Leadership:
         signature = self._site.sign_header(link.header)
         self._signatures.add(link.header, link.hash, signature)
         self._site.out.send(self.graph.weights, Envelope(link.header, (signature,), None, None))
+
+    def _show_again(self) -> None:
+        """H7: says again, of the lowest headers that no quorum vouches for yet, what this node knows of who signed."""
+        path = self.pipeline.tip.path() if self.is_active else ()
+        for link in [*takewhile(lambda each: not each.is_backed and each.parent is not None, path)][-SHOWN_AGAIN:]:
+            gathering = self._signatures.get(link.hash)
+            if link.envelope is not None:
+                self._site.out.send(self.graph.weights, link.envelope)
+            elif gathering is not None:
+                self._site.out.send(self.graph.weights, gathering.envelope(None))
 
     def _publish_waiting(self) -> None:
         for block_hash in self._signatures.ready():

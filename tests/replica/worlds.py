@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bac.sim.facts import Committed, Fact
+from bac.sim.journeys import Journeys
 from bac.sim.latency import Latency
 from bac.sim.links import LinkClass, Links
 from bac.sim.network import Network
@@ -53,6 +54,9 @@ class Honest(ReplicaTrial):
 
     def make_deeds(self, world: World) -> Mapping[int, frozenset[str]]:
         return {}
+
+    def make_journeys(self, world: World) -> Journeys:
+        return Journeys()
 
 
 class Staged:
