@@ -54,6 +54,8 @@ PACE_TIMER: Final = "pace"
 HAND_TIMER: Final = "hand"
 """Rings at once, and T_batch later at the earliest: what comes in meanwhile is handed on and proposed together."""
 EVIDENCE_MAX: Final = 16
+IDLE_EVENTS: Final = 4
+"""T_event between two blocks while nothing waits: an idle block costs as much as one with a transaction."""
 _VOTES: Final = (Acknowledgement, Envelope)
 
 
@@ -409,7 +411,7 @@ class BasicBac:
         """BB-4, BB-5: when this leader proposes on `tip`."""
         place = self.finality.term.epoch.leaders().index(self._site.me)
         since = max(self._progress_us, min(tip.header.time_us, now)) if tip.parent is not None else self._progress_us
-        idle_us = 2 * self._params.event_max_us  # as a round of two events
+        idle_us = IDLE_EVENTS * self._params.event_max_us
         if place:
             return Micros(since + idle_us + place * self._params.repeat_us)
         is_certified = tip.certificate is not None or tip.parent is None

@@ -44,7 +44,7 @@ _CERTIFICATE_TAG: Final = tag_of(Certificate)
 
 PARAMS: Final = replace(
     MINIMAL,
-    event_max_us=SECOND // 8,
+    event_max_us=SECOND // 16,
     min_total_units=1,
     acknowledgement_keys_ahead=4,
     view_timeout_us=2 * SECOND,

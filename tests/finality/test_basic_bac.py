@@ -7,6 +7,7 @@ from dataclasses import replace as replace_params
 import pytest
 from msgspec.structs import replace
 
+from bac.baselines.basic_bac import IDLE_EVENTS
 from bac.errors import Rejected
 from bac.finality.chain import header_hash
 from bac.finality.records import load_signed
@@ -68,14 +69,14 @@ def test_a_transaction_is_confirmed_within_a_few_delays_and_idle_blocks_pace() -
     table.pass_time(seconds(1))
     idle = Table()
     idle.pass_time(seconds(1))
-    assert len(heights(idle, 1)) <= seconds(1) // (2 * TABLE_PARAMS.event_max_us)
+    assert len(heights(idle, 1)) <= seconds(1) // (IDLE_EVENTS * TABLE_PARAMS.event_max_us)
 
 
 def test_a_silent_primary_is_succeeded() -> None:
     """BB-6."""
     table = Table()
     table.hold = lambda sender, receiver, message: sender == 0
-    table.pass_time(2 * TABLE_PARAMS.event_max_us + TABLE_PARAMS.repeat_us + seconds(0.5))
+    table.pass_time(IDLE_EVENTS * TABLE_PARAMS.event_max_us + TABLE_PARAMS.repeat_us + seconds(0.5))
     proposers = {
         sender
         for sender, _, message in table.sent
