@@ -25,6 +25,7 @@ from bac.finality.term import Term
 from bac.types import Height, Micros, NodeId
 from bac.wire.block import Body, Envelope
 from bac.wire.codec import encode
+from bac.wire.header import Rank
 from bac.wire.signed import UNSIGNED
 from bac.wire.votes import NewView, State, StateAnnouncement, Wish, WishBatch
 
@@ -41,6 +42,7 @@ class Views(Term):
         signed = load_signed(site.store, epoch.number)
         self.opened = {height - OPENED: block_hash for height, block_hash in signed.items() if height >= OPENED}
         self._told: Counter[tuple[type, int]] = Counter()
+        self._repeated: Rank | None = None
         self._forwarded = 0
         self._shown_us = Micros(0)
 
@@ -255,9 +257,14 @@ class Views(Term):
 
     def _repeat_acknowledgement(self) -> None:
         last = None if self.voter.last is None else self.tree.get(self.voter.last.hash)
+        has_moved, self._repeated = self._repeated != self.voter.last, self.voter.last
         if last is None or last.parent is None:
             return
         some = self.site.some(self.site.params.gossip_fanout)
+        if has_moved and last.certificate is not None:  # it goes on: leaders see it, others two blocks later
+            leaders = self.epoch.leaders()
+            self.site.out.send([each for each in some if each not in leaders], last.certificate)
+            return
         if last.envelope is not None:
             self.site.out.send(some, last.envelope)
         if last.certificate is not None:
