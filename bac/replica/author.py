@@ -151,6 +151,11 @@ class Author:
         """Whether the payload of the next event counts, whatever its round: the payload of too many in one is void."""
         return self._last is None or self._graph.count_in_round(self._last) < self._site.params.max_events_per_round
 
+    @property
+    def round(self) -> int:
+        """The round of the next event, as far as it can be told."""
+        return self._reach()[0] // 2
+
     def _reach(self) -> tuple[int, int]:
         """The level that the next event gets to, and the weight of the leaders that take it there."""
         levels, weights = self._levels, self._graph.weights

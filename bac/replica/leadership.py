@@ -302,6 +302,11 @@ class Leadership:
         self._take_in()
         return now
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the next event is received after the round that is to be the last: what it carries would be void."""
+        return self._author.round >= self._site.params.epoch_rounds
+
     def _is_held_up(self) -> bool:
         """R9: the backlog is full, and no certificate is at hand that would shorten it."""
         tip = self.pipeline.tip

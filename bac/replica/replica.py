@@ -353,6 +353,8 @@ class Replica:
             if size + len(item) <= self._params.max_event_bytes:
                 kept.append(item)
                 size += len(item)
+        if leadership.is_late:
+            return tuple(kept)
         room = self._params.max_event_items - len(kept)
         left = self._params.max_event_bytes - size
         return (*kept, *self.mempool.select(tip.state.ledger, room, left, manifest.transactions))

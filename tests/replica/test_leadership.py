@@ -40,6 +40,30 @@ def still(stage: Leaders, seconds: float) -> Leaders:
     return stage
 
 
+# ---------------------------------------------------------------- what would be void
+
+
+def test_no_transaction_is_loaded_where_it_comes_too_late() -> None:
+    """RP-63: an event of round R_len or later is received after the last round; the next epoch orders what waits."""
+    stage = Leaders()
+    stage.boot()
+    late = early = 0
+    while stage.node(0).finality.term.epoch.number < 2:
+        stage.pay(min(range(4), key=stage.nonces.__getitem__))
+        stage.run(stage.now / 1e6 + 0.02)
+        graph = stage.lead(0).graph
+        for identifier in graph.tips.values():
+            event = graph.get(identifier)
+            assert event is not None
+            is_late = graph.level(identifier) // 2 >= stage.params.epoch_rounds
+            late += is_late
+            early += bool(transactions(event.payload))
+            assert not is_late or not transactions(event.payload)
+    assert late > 10
+    assert early > 10
+    assert stage.chains_agree()
+
+
 # ---------------------------------------------------------------- the backlog
 
 
