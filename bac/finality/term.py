@@ -120,7 +120,9 @@ class Term(ABC):
 
         Its open ancestors come first: what makes `link` acceptable may vouch for them too.
         """
-        pending = [*takewhile(lambda each: each.verdict is Verdict.OPEN, link.path())] or [link]
+        pending = [link]
+        while (below := pending[-1].parent) is not None and below.verdict is Verdict.OPEN:
+            pending.append(below)
         while pending:
             each = pending.pop()
             if each.verdict is Verdict.OPEN and not self._judge(each, sender):
