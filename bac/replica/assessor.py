@@ -1,14 +1,13 @@
 """What signatures and proofs in ordered items say, each judged once.
 
 The same item stands in a message, in an event, in a body that is executed, in a body of another branch. Answers depend
-on nothing but the arguments, so they are remembered, in bounded number, the oldest forgotten first.
+on nothing but the arguments, so they are remembered for this epoch and the next, in bounded number.
 
 Source: docs/spec/replica.md RP-3.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final, TypeVar
@@ -19,8 +18,8 @@ from bac.wire.codec import encode
 from bac.wire.signed import Signed, signed_preimage
 from bac.wire.votes import Acknowledgement, ballot_preimage
 
-REMEMBERED: Final = 1 << 14
-"""Answers: claims, lists, late acknowledgements and evidence of several epochs of a full shard."""
+REMEMBERED: Final = 1 << 13
+"""Answers of one epoch: claims, lists, late acknowledgements and evidence of a full shard."""
 
 T = TypeVar("T")
 
@@ -31,7 +30,12 @@ class Assessor:
     def __init__(self, scope: Scope, suite: Suite) -> None:
         self._scope = scope
         self._suite = suite
-        self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._answers: dict[tuple[Any, ...], Any] = {}
+        self._before: dict[tuple[Any, ...], Any] = {}
+
+    def turn(self) -> None:
+        """A new epoch: what nobody has asked about in the last one is forgotten."""
+        self._before, self._answers = self._answers, {}
 
     def is_signed(self, message: Signed, key: bytes) -> bool:
         """Whether `message` bears the signature of `key`."""
@@ -55,7 +59,8 @@ class Assessor:
         if question in self._answers:
             known: T = self._answers[question]
             return known
-        found = self._answers[question] = answer()
-        if len(self._answers) > REMEMBERED:
-            self._answers.popitem(last=False)
+        if len(self._answers) == REMEMBERED:
+            self.turn()
+        found: T = self._before[question] if question in self._before else answer()
+        self._answers[question] = found
         return found

@@ -44,8 +44,8 @@ from bac.wire.registry import is_transaction, tag_at, tag_of
 from bac.wire.transactions import VerifiedTransaction
 
 _ROUND_TAG: Final = tag_of(RoundRecord)
-EXECUTIONS: Final = 1024
-"""Blocks whose receipts are held for whoever asks what became of their transactions."""
+EXECUTIONS: Final = 128
+"""Blocks whose receipts are held, for whoever asks what became of a transaction: more than wait to be confirmed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ from bac.wire.codec import decode, encode
 from bac.wire.registry import is_transaction
 from bac.wire.transactions import VerifiedTransaction
 
-EXECUTIONS = 1024
-"""Blocks whose receipts are held for whoever asks what became of their transactions."""
+EXECUTIONS = 128
+"""Blocks whose receipts are held, for whoever asks what became of a transaction: more than wait to be confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
