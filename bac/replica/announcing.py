@@ -25,7 +25,10 @@ from bac.wire.transactions import (
 )
 
 KEYS_AHEAD: Final = 8
-"""So many epochs ahead keys are announced, where the parameters allow it."""
+"""So many epochs ahead keys are announced, where the parameters allow it, once one of the first half is missing.
+
+In a shard that is idle otherwise, each epoch with announcements begins in haste: several at a time make fewer of them.
+"""
 VALID_US: Final = 600_000_000
 
 
@@ -37,7 +40,8 @@ def find_unannounced(member: Member | None, epoch: int, site: Site) -> list[int]
     nearest = epoch + params.acknowledgement_key_lead + 1
     farthest = epoch + min(params.acknowledgement_keys_ahead, params.acknowledgement_key_lead + KEYS_AHEAD)
     known = {each.epoch for each in member.acknowledgement_keys}
-    return [each for each in range(nearest, farthest + 1) if each not in known]
+    missing = [each for each in range(nearest, farthest + 1) if each not in known]
+    return missing if missing and missing[0] < nearest + KEYS_AHEAD // 2 else []
 
 
 def announce(

@@ -54,6 +54,9 @@ def test_which_keys_are_missing() -> None:
     assert known
     first = max(known)
     assert find_unannounced(member, first, site) == list(range(first + lead + 1, first + lead + KEYS_AHEAD + 1))
+    soon = first - lead - KEYS_AHEAD // 2
+    assert find_unannounced(member, soon, site) == []
+    assert find_unannounced(member, soon + 1, site) == list(range(first + 1, first + KEYS_AHEAD // 2 + 2))
     assert find_unannounced(None, first, site) == []
     assert find_unannounced(member, max(0, first - 30), site) == []
 
