@@ -413,7 +413,7 @@ class BasicBac:
         since = max(self._progress_us, min(tip.header.time_us, now)) if tip.parent is not None else self._progress_us
         idle_us = IDLE_EVENTS * self._params.event_max_us
         if place:
-            return Micros(since + idle_us + place * self._params.repeat_us)
+            return Micros(since + max(idle_us, 2 * self._params.event_max_us + place * self._params.repeat_us))
         is_certified = tip.certificate is not None or tip.parent is None
         if not is_certified or not self._is_urgent(tip):
             return Micros(since + idle_us)

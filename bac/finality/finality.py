@@ -89,7 +89,9 @@ class Finality:
         term.is_replaying = True
         for envelope, body in records.load_blocks(self.site.store, epoch.number):
             link = term.tree.add(envelope.header, header_hash(envelope.header))
-            link.envelope, link.body, link.is_signed, link.is_saved = envelope, body, True, True
+            link.body, link.is_signed, link.is_saved = body, True, True
+            if envelope.signatures or envelope.certificate is not None:  # else only a quorum vouched for it
+                link.envelope = envelope
             if envelope.certificate is not None:  # a crash may have come before the vote record that holds it
                 term.learn(envelope.certificate, None)
             term.settle(link)

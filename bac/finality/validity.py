@@ -107,7 +107,7 @@ class Validity:
             self._check_closing(envelope)
             return
         signers = [each.leader for each in envelope.signatures]
-        if not _ascends(signers) or not self._may_sign(header, signers):
+        if not ascends(signers) or not self._may_sign(header, signers):
             raise Rejected(Code.NO_QUORUM, "not signed by those who must sign such a header")
         self._intake.leader_signatures(block_hash, envelope.signatures)
 
@@ -300,7 +300,8 @@ class Validity:
         )
 
 
-def _ascends(identities: Sequence[NodeId]) -> bool:
+def ascends(identities: Sequence[NodeId]) -> bool:
+    """Whether identities stand in order, each once."""
     return all(map(lt, identities, identities[1:]))
 
 

@@ -169,7 +169,7 @@ class Author:
     def emit(self, payload: tuple[bytes, ...], now: Micros, *, is_urgent: bool) -> tuple[Hash, Event] | None:
         """Makes the next event, durable; None if there is nothing new to name."""
         self._was_idle = not is_urgent
-        self._is_laden = any(map(is_transaction, payload))
+        self._is_laden = any(map(is_transaction, payload)) or self.round >= self._site.params.epoch_rounds
         self._reached = self._reach()
         others = self._others()
         if self._last is not None and not others:

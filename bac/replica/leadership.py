@@ -20,6 +20,7 @@ from bac.finality.chain import Link, header_hash
 from bac.finality.finality import Finality
 from bac.finality.records import load_signed, save_signed
 from bac.finality.site import Site
+from bac.finality.validity import ascends
 from bac.ledger.verifications import Verifications
 from bac.proofs.certificate import verify_certificate
 from bac.replica.author import Author, Memory
@@ -86,6 +87,8 @@ class Leadership:
         self._forks = 0
         self._forkers: dict[NodeId, None] = {}
         self._shares: list[Sharing] = []
+        self._others = tuple(each for each in epoch.leaders() if each != site.me)
+        self._unbacked: frozenset[Hash] = frozenset()
 
     # ------------------------------------------------------------ inputs
 
@@ -193,12 +196,16 @@ class Leadership:
             return
         if header.height > self.term.tree.root.header.height + self._rounds_max:
             raise Rejected(Code.MALFORMED, "a header beyond the end of the epoch", sender)
-        if self._signatures.get(block_hash) is None:
+        gathering = self._signatures.get(block_hash)
+        if gathering is None:
             self._site.intake.header(header)
+        if not ascends([each.leader for each in envelope.signatures]):
+            raise Rejected(Code.MALFORMED, "signatures out of order", sender)
         for each in envelope.signatures:
             if each.leader not in self.graph.weights:
                 raise Rejected(Code.NOT_A_MEMBER, "a header signed by somebody who does not lead", sender)
-            self._site.intake.leader_signature(block_hash, each)
+            if gathering is None or gathering.signatures.get(each.leader) != each:
+                self._site.intake.leader_signature(block_hash, each)
         self.term.accuse(*self.term.watch.headers(envelope))
         for each in envelope.signatures:
             if self._signatures.has_room(header, each.leader, block_hash):
@@ -241,14 +248,18 @@ class Leadership:
         self._site.out.send(self.graph.weights, Envelope(link.header, (signature,), None, None))
 
     def _show_again(self) -> None:
-        """H7: says again, of the lowest headers that no quorum vouches for yet, what this node knows of who signed."""
+        """H7: of the lowest headers that no quorum vouches for since the last time, says who signed, if known."""
         path = self.pipeline.tip.path() if self.is_active else ()
-        for link in [*takewhile(lambda each: not each.is_backed and each.parent is not None, path)][-SHOWN_AGAIN:]:
+        lowest = [*takewhile(lambda each: not each.is_backed and each.parent is not None, path)][-SHOWN_AGAIN:]
+        standing = [link for link in lowest if link.hash in self._unbacked]
+        self._unbacked = frozenset(link.hash for link in lowest)
+        for link in standing:
             gathering = self._signatures.get(link.hash)
             if link.envelope is not None:
-                self._site.out.send(self.graph.weights, link.envelope)
+                count = min(len(self._others), self._site.params.gossip_fanout)
+                self._site.out.send(self._site.random.sample(self._others, count), link.envelope)
             elif gathering is not None:
-                self._site.out.send(self.graph.weights, gathering.envelope(None))
+                self._site.out.send(self._others, gathering.envelope(None))
 
     def _publish_waiting(self) -> None:
         for block_hash in self._signatures.ready():
@@ -304,7 +315,7 @@ class Leadership:
 
     @property
     def is_late(self) -> bool:
-        """Whether the next event is received after the round that is to be the last: what it carries would be void."""
+        """Whether the next event will be received after the last round, as a rule: what it carries would be void."""
         return self._author.round >= self._site.params.epoch_rounds
 
     def _is_held_up(self) -> bool:

@@ -45,7 +45,7 @@ from bac.wire.transactions import VerifiedTransaction
 
 _ROUND_TAG: Final = tag_of(RoundRecord)
 EXECUTIONS: Final = 128
-"""Blocks whose receipts are held, for whoever asks what became of a transaction: more than wait to be confirmed."""
+"""Fewest blocks whose receipts are held, for whoever asks what became of a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,8 @@ class ReplicaMachine:
         self._scope = Scope(ground.network, ground.shard.shard, suite.quorum)
         self.assessor = Assessor(self._scope, suite)
         self._receipts: OrderedDict[Hash, tuple[Receipt, ...]] = OrderedDict()
+        open_blocks = params.epoch_rounds + params.epoch_grace_rounds + params.max_unconfirmed_blocks
+        self._held = max(EXECUTIONS, 2 * open_blocks)
 
     def genesis(self) -> Post:
         """As the machine's."""
@@ -149,7 +151,7 @@ class ReplicaMachine:
 
     def _keep(self, root: Hash, receipts: tuple[Receipt, ...]) -> None:
         self._receipts[root] = receipts
-        if len(self._receipts) > EXECUTIONS:
+        if len(self._receipts) > self._held:
             self._receipts.popitem(last=False)
 
     def receipts(self, root: Hash) -> tuple[Receipt, ...]:

@@ -86,6 +86,19 @@ def test_a_silent_primary_is_succeeded() -> None:
     assert heights(table, 2) or table.term(2).tree.links
 
 
+def test_an_idle_epoch_without_its_primary_needs_no_recovery() -> None:
+    """BB-6: the next leader's blocks confirm each other within T0."""
+
+    class Idle(TableTrial):
+        table_params = replace_params(TABLE_PARAMS, event_max_us=seconds(0.25), view_timeout_us=seconds(4))
+
+    table = Table(trial=Idle)
+    table.hold = lambda sender, receiver, message: sender == 0
+    table.pass_time(seconds(7))
+    assert {(table.term(node).epoch.number, table.term(node).voter.view) for node in (1, 2, 3)} == {(0, 0)}
+    assert len(heights(table, 1)) >= 2
+
+
 def test_the_certificate_of_a_block_stands_in_the_next() -> None:
     """BB-3."""
     table = Table()

@@ -46,12 +46,46 @@ def test_what_a_quorum_vouches_for_needs_no_signatures() -> None:
     assert min(heights) >= 3
     assert stage.node(3).finality.term.epoch.number == 0
 
+    stage.crash(3)
+    stage.way = lambda *_: ()
+    stage.boot(3)
+    links = stage.node(3).finality.term.tree.links.values()
+    assert all(link.envelope is None or link.envelope.signatures for link in links), (
+        "it serves nothing that nobody takes"
+    )
 
-@pytest.mark.parametrize("kind", [Envelope, Acknowledgement, Certificate])
+
+@pytest.mark.parametrize("kind", [Envelope, Acknowledgement])
 def test_what_was_lost_is_said_again(kind: type) -> None:
-    """RP-75, V8: something about one header is lost to everybody; no view is needed to go on."""
-    stage = forgetful(3, lambda _, message: isinstance(message, kind) and is_about(message, 2))
+    """RP-75, V8: one header's signatures, or all acknowledgements, are lost to everybody; no view is needed."""
+    heights = range(2, 3) if kind is Envelope else range(2, 100)
+    stage = forgetful(3, lambda _, message: isinstance(message, kind) and any(is_about(message, h) for h in heights))
     stage.run(6)
     terms = [stage.node(each).finality.term for each in range(4)]
     assert [(term.epoch.number, term.voter.view) for term in terms] == [(0, 0)] * 4
     assert min(term.committed.header.height for term in terms) >= 3
+
+
+def whole(stage: Leaders) -> list[Any]:
+    """Headers that leaders were sent with enough signatures, and certificates."""
+    return [
+        each
+        for each in stage.sent
+        if isinstance(each.message, Certificate)
+        or (isinstance(each.message, Envelope) and len(each.message.signatures) > 2)
+    ]
+
+
+def test_leaders_are_not_told_again_what_goes_on() -> None:
+    """V8, RP-75: unless it stands."""
+    stage = Leaders(params=LONG)
+    stage.boot()
+    stage.run(5)
+    assert stage.node(0).finality.term.height >= 4
+    stage.sent.clear()
+    stage.run(8)
+    assert not whole(stage)
+    drawn = stage.way
+    stage.way = lambda sender, to, message: () if isinstance(message, Acknowledgement) else drawn(sender, to, message)
+    stage.run(11.5)
+    assert whole(stage)

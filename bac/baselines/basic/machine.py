@@ -29,7 +29,7 @@ from bac.wire.registry import is_transaction
 from bac.wire.transactions import VerifiedTransaction
 
 EXECUTIONS = 128
-"""Blocks whose receipts are held, for whoever asks what became of a transaction: more than wait to be confirmed."""
+"""Fewest blocks whose receipts are held, for whoever asks what became of a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,8 @@ class LedgerMachine:
         self._verify = verify
         self._judge = judge
         self._receipts: OrderedDict[Hash, tuple[Receipt, ...]] = OrderedDict()
+        open_blocks = params.epoch_rounds + params.epoch_grace_rounds + params.max_unconfirmed_blocks
+        self._held = max(EXECUTIONS, 2 * open_blocks)
 
     def genesis(self) -> Post:
         """As the machine's."""
@@ -94,7 +96,7 @@ class LedgerMachine:
                 parent.ledger.root, where, lambda: self._execute(parent, place, items)
             )
         self._receipts[post.ledger.root] = receipts
-        if len(self._receipts) > EXECUTIONS:
+        if len(self._receipts) > self._held:
             self._receipts.popitem(last=False)
         return post
 
