@@ -37,7 +37,7 @@ Timeout = Annotated[str, typer.Option("--timeout", help="How long to wait: 30s."
 Nodes = Annotated[int, typer.Option("--nodes", min=1, help="How many nodes.")]
 Spares = Annotated[int, typer.Option("--spares", min=0, help="More members that `bac node add` can start later.")]
 Preset = Annotated[str, typer.Option("--preset", help=f"Parameters: {' or '.join(PRESETS)}.")]
-DEFAULT_ENGINE: Final = "basic-bac"
+DEFAULT_ENGINE: Final = "bac"
 Engine = Annotated[str, typer.Option("--engine", help=f"Protocol: {' or '.join(NAMED)}.")]
 Ca = Annotated[Path | None, typer.Option("--ca", help="Its authority (`bac ca init`); default a new one in DIR/ca.")]
 Directory = Annotated[Path, typer.Argument(envvar="BAC_NET", help="Directory of the network.")]

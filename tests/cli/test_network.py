@@ -200,7 +200,7 @@ def test_a_network_is_made_once(console: Console) -> None:
     before = parse(home.credential.read_bytes())
     console.data("ca", "issue", "--renew", "n00", "--for", "2y", "--out", str(home.path))
     assert parse(home.credential.read_bytes()).not_after > before.not_after
-    assert (made["nodes"], made["spares"], made["engine"], made["authority"]) == (4, 1, "basic-bac", public)
+    assert (made["nodes"], made["spares"], made["engine"], made["authority"]) == (4, 1, "bac", public)
     ran = console("net", "init", "--json")
     assert (ran.status, ran.error["code"]) == (2, "exists")
     assert console.data("net", "status")["state"] == "down"
