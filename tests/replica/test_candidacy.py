@@ -345,6 +345,7 @@ def test_a_candidate_voter_acknowledges_one_block_of_each_duty() -> None:
     windows = [docket.windows.at(each.ballot.height) for each in given]
     assert len(set(windows)) == len(windows) >= 2
     assert len({each.message.ballot.height for each in stage.messages(Certificate) if each.to == me}) > len(windows)
+    stage.run_while(lambda: stage.node(me).finality.term.epoch.number < 3, 40)  # what comes late in one is not ordered
     ordered = {
         decode(Acknowledgement, item)
         for block in stage.commits[0]
