@@ -168,6 +168,11 @@ class Params:
             "answers_kept <= 64": self.answers_kept <= 64,
         }
 
+    @property
+    def open_blocks(self) -> int:
+        """Most blocks that an epoch has, with those that may wait to be confirmed."""
+        return self.epoch_rounds + self.epoch_grace_rounds + self.max_unconfirmed_blocks
+
     def text(self) -> str:
         """The canonical form: one line ``name=value`` per parameter, in the order of declaration."""
         return "".join(f"{each.name}={getattr(self, each.name)}\n" for each in fields(self))

@@ -408,7 +408,7 @@ class BasicBac:
         return tip.header.height - self.finality.term.height
 
     def _due(self, tip: Link, now: Micros) -> Micros:
-        """BB-4, BB-5: when this leader proposes on `tip`."""
+        """BB-4 to BB-6: when this leader proposes on `tip`."""
         place = self.finality.term.epoch.leaders().index(self._site.me)
         since = max(self._progress_us, min(tip.header.time_us, now)) if tip.parent is not None else self._progress_us
         idle_us = IDLE_EVENTS * self._params.event_max_us

@@ -152,9 +152,9 @@ class Author:
         return self._last is None or self._graph.count_in_round(self._last) < self._site.params.max_events_per_round
 
     @property
-    def round(self) -> int:
-        """The round of the next event, as far as it can be told."""
-        return self._reach()[0] // 2
+    def is_late(self) -> bool:
+        """Whether the next event will be received after the last round, as a rule: what it carries would be void."""
+        return self._reach()[0] // 2 >= self._site.params.epoch_rounds
 
     def _reach(self) -> tuple[int, int]:
         """The level that the next event gets to, and the weight of the leaders that take it there."""
@@ -169,7 +169,7 @@ class Author:
     def emit(self, payload: tuple[bytes, ...], now: Micros, *, is_urgent: bool) -> tuple[Hash, Event] | None:
         """Makes the next event, durable; None if there is nothing new to name."""
         self._was_idle = not is_urgent
-        self._is_laden = any(map(is_transaction, payload)) or self.round >= self._site.params.epoch_rounds
+        self._is_laden = any(map(is_transaction, payload)) or self.is_late
         self._reached = self._reach()
         others = self._others()
         if self._last is not None and not others:

@@ -315,8 +315,8 @@ class Leadership:
 
     @property
     def is_late(self) -> bool:
-        """Whether the next event will be received after the last round, as a rule: what it carries would be void."""
-        return self._author.round >= self._site.params.epoch_rounds
+        """Whether transactions in the next event would come too late for the epoch (RP-63)."""
+        return self._author.is_late
 
     def _is_held_up(self) -> bool:
         """R9: the backlog is full, and no certificate is at hand that would shorten it."""

@@ -44,8 +44,6 @@ from bac.wire.registry import is_transaction, tag_at, tag_of
 from bac.wire.transactions import VerifiedTransaction
 
 _ROUND_TAG: Final = tag_of(RoundRecord)
-EXECUTIONS: Final = 128
-"""Fewest blocks whose receipts are held, for whoever asks what became of a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +98,6 @@ class ReplicaMachine:
         self._scope = Scope(ground.network, ground.shard.shard, suite.quorum)
         self.assessor = Assessor(self._scope, suite)
         self._receipts: OrderedDict[Hash, tuple[Receipt, ...]] = OrderedDict()
-        open_blocks = params.epoch_rounds + params.epoch_grace_rounds + params.max_unconfirmed_blocks
-        self._held = max(EXECUTIONS, 2 * open_blocks)
 
     def genesis(self) -> Post:
         """As the machine's."""
@@ -151,7 +147,7 @@ class ReplicaMachine:
 
     def _keep(self, root: Hash, receipts: tuple[Receipt, ...]) -> None:
         self._receipts[root] = receipts
-        if len(self._receipts) > self._held:
+        if len(self._receipts) > 2 * self._params.open_blocks:
             self._receipts.popitem(last=False)
 
     def receipts(self, root: Hash) -> tuple[Receipt, ...]:

@@ -28,9 +28,6 @@ from bac.wire.codec import decode, encode
 from bac.wire.registry import is_transaction
 from bac.wire.transactions import VerifiedTransaction
 
-EXECUTIONS = 128
-"""Fewest blocks whose receipts are held, for whoever asks what became of a transaction."""
-
 
 @dataclass(frozen=True, slots=True)
 class Post:
@@ -74,8 +71,6 @@ class LedgerMachine:
         self._verify = verify
         self._judge = judge
         self._receipts: OrderedDict[Hash, tuple[Receipt, ...]] = OrderedDict()
-        open_blocks = params.epoch_rounds + params.epoch_grace_rounds + params.max_unconfirmed_blocks
-        self._held = max(EXECUTIONS, 2 * open_blocks)
 
     def genesis(self) -> Post:
         """As the machine's."""
@@ -96,7 +91,7 @@ class LedgerMachine:
                 parent.ledger.root, where, lambda: self._execute(parent, place, items)
             )
         self._receipts[post.ledger.root] = receipts
-        if len(self._receipts) > self._held:
+        if len(self._receipts) > 2 * self._params.open_blocks:
             self._receipts.popitem(last=False)
         return post
 
