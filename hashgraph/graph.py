@@ -110,6 +110,12 @@ class Graph:
         self._inherit(node, self_parent, others)
         return node, self_parent, others
 
+    def preview(self, self_parent: Node, others: list[Node]) -> Node:
+        """The node that the next event on a line would be; it is not held, and stands there with its parent's event."""
+        node = Node(self_parent.event, self.arrivals, self_parent.creator, self_parent.branch, self_parent.seq + 1)
+        self._inherit(node, self_parent, others)
+        return node
+
     def _check_alone(self, event: Event) -> None:
         others = event.other_parents
         count = len(others)

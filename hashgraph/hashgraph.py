@@ -90,6 +90,16 @@ class Hashgraph:
         """The round of an event that is held. Raises KeyError."""
         return self._graph.nodes[event_id].round
 
+    def round_after(self, self_parent: bytes, other_parents: Iterable[bytes]) -> int:
+        """The round that an event with these parents would have, the last one of a line and any others; all are held.
+
+        Raises KeyError; ValueError where the line goes on after the self-parent: an event there would be a fork.
+        """
+        node, others = self._graph.nodes[self_parent], [self._graph.nodes[each] for each in other_parents]
+        if self._graph.heights[node.branch] != node.seq + 1:
+            raise ValueError("the line of the self-parent goes on")
+        return self._rounds.round_of(self._graph.preview(node, others), node, others)
+
     def is_witness(self, event_id: bytes) -> bool:
         """Whether an event that is held is the first of its creator's line in its round, and the round was not cut.
 

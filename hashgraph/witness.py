@@ -123,7 +123,7 @@ class Rounds:
         level, ones, before = self._inherit(self_parent, others)
         weight = self.graph.weights[node.creator]
         current = self.by_number.get(level) or self.open(level)
-        if ones.bit_count() >= self._fewest and self._advances(node, current, ones * weight):
+        if self._advances(node, current, ones):
             level, ones, before = level + 1, 0, ones
             current = self.by_number.get(level) or self.open(level)
         witness = None
@@ -134,6 +134,12 @@ class Rounds:
         current.tables[node.branch][node.seq] = ones * weight
         node.round, node.ones, node.before, node.witness = level, ones, before, witness
         return witness
+
+    def round_of(self, node: Node, self_parent: Node, others: list[Node]) -> int:
+        """The round of a node that is not held; nothing changes."""
+        level, ones, _ = self._inherit(self_parent, others)
+        current = self.by_number.get(level)
+        return level if current is None else level + self._advances(node, current, ones)
 
     def _inherit(self, self_parent: Node | None, others: list[Node]) -> tuple[int, int, int]:
         """The highest round of the parents, and the witnesses of it and of the one before that are ancestors."""
@@ -157,13 +163,16 @@ class Rounds:
         self.last = max(self.last, number)
         return opened
 
-    def _advances(self, node: Node, current: Round, weighted: int) -> bool:
+    def _advances(self, node: Node, current: Round, ones: int) -> bool:
         """Whether `node` strongly sees witnesses of the round by distinct members with a supermajority of weight.
 
-        They are distinct by themselves: what a forker's line below `node` holds is one witness a round.
+        They are distinct by themselves: what a forker's line below `node` holds is one witness a round. `ones` are the
+        lanes of those below `node`.
         """
+        if ones.bit_count() < self._fewest:
+            return False
         table = current.tables[node.branch]
-        table[node.seq] = weighted
+        table[node.seq] = ones * self.graph.weights[node.creator]
         sums = sum(map(dict.get, current.counted, node.tips, _ZEROS))
         if self.graph.branches_of:
             sums += self._sum_of_forkers(node, current)

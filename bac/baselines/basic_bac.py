@@ -36,7 +36,7 @@ from bac.genesis import Genesis, shard_of
 from bac.intake import Intake
 from bac.ledger.forwarding import Forwarding, Told
 from bac.ledger.mempool import Mempool
-from bac.ledger.verifications import Verifications, carries_transactions
+from bac.ledger.verifications import Verifications, is_awaited
 from bac.params import Params
 from bac.proofs.certificate import Scope
 from bac.proofs.electorate import Electorate
@@ -417,9 +417,7 @@ class BasicBac:
         is_certified = tip.certificate is not None or tip.parent is None
         if not is_certified or not self._is_urgent(tip):
             return Micros(since + idle_us)
-        return Micros(
-            since + (self._params.event_batch_us if carries_transactions(tip.body) else self._params.event_min_us)
-        )
+        return Micros(since + (self._params.event_batch_us if is_awaited(tip.body) else self._params.event_min_us))
 
     def _is_urgent(self, tip: Link) -> bool:
         """BB-4: somebody waits: for a transaction to be ordered, or for one that is ordered to be confirmed."""
@@ -427,7 +425,7 @@ class BasicBac:
         for link in tip.path():
             if link is shown or link.parent is None:
                 break
-            if carries_transactions(link.body):
+            if is_awaited(link.body):
                 return True
         return self.mempool.is_ready(tip.state.ledger)
 

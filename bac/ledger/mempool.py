@@ -174,9 +174,15 @@ class Mempool:
         return nonce
 
     def is_ready(self, state: State) -> bool:
-        """Whether anything could be executed on `state`."""
+        """Whether anything could be executed on `state` for which somebody waits, or for what follows on it."""
+        if not self._accounts:
+            return False
         time_us = state.tip().time_us
-        return any(head.transaction.expiry >= time_us for head, _ in self._heads(state))
+        return any(head.transaction.expiry >= time_us and self._is_awaited(head) for head, _ in self._heads(state))
+
+    def _is_awaited(self, head: VerifiedTransaction) -> bool:
+        own = self._accounts[head.transaction.sender]
+        return head.is_awaited or (len(own) > 1 and any(each.is_awaited for each in own.values()))
 
     def _heads(self, state: State) -> Iterator[tuple[VerifiedTransaction, int]]:
         """The next transaction of each account that can pay for it on `state`, and what the account holds."""

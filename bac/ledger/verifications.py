@@ -19,9 +19,16 @@ REMEMBERED: Final = 8192
 """Transactions whose signatures were judged, and that are not judged again."""
 
 
-def carries_transactions(body: Body | None) -> bool:
-    """Whether a block's body, where it is here, has a transaction in it."""
-    return body is not None and any(map(is_transaction, body.items))
+def is_awaited(body: Body | None) -> bool:
+    """Whether a block's body, where it is here, has a transaction in it for which somebody waits."""
+    return body is not None and any(map(_is_awaited, body.items))
+
+
+def _is_awaited(item: bytes) -> bool:
+    try:
+        return is_transaction(item) and decode_transaction(item).is_awaited
+    except Rejected:
+        return False
 
 
 class Verifications:

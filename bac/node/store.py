@@ -209,9 +209,9 @@ class Store:
         self._queue.append((block, proof, tuple(outcomes)))
 
     @property
-    def is_staged(self) -> bool:
-        """Whether something waits for `flush`."""
-        return bool(self._queue)
+    def staged(self) -> int:
+        """How many records and commits wait for `flush`."""
+        return len(self._queue)
 
     def flush(self) -> None:
         """Makes everything staged durable, all of it or nothing; may run on a thread."""

@@ -25,10 +25,7 @@ from bac.wire.transactions import (
 )
 
 KEYS_AHEAD: Final = 8
-"""So many epochs ahead keys are announced, where the parameters allow it, once one of the first half is missing.
-
-In a shard that is idle otherwise, each epoch with announcements begins in haste: several at a time make fewer of them.
-"""
+"""So many epochs ahead keys are announced, where the parameters allow it, once one of the first half is missing."""
 VALID_US: Final = 600_000_000
 
 

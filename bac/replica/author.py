@@ -82,6 +82,8 @@ class Author:
         self._is_laden = False
         self._levels: dict[NodeId, int] = {}
         self._reached = (0, 0)
+        self._round = 0
+        self._began = Micros(0)
 
     # ------------------------------------------------------------ an own past
 
@@ -132,9 +134,11 @@ class Author:
         elif identifier in self._lacking:
             del self._lacking[identifier]
             self._last, self._last_time = identifier, event.header.time_us
+        elif self._emitted is not None and self._graph.level(identifier) // 2 > self._round:
+            self._round, self._began = self._graph.level(identifier) // 2, self._emitted
 
-    def due(self, *, is_urgent: bool) -> Micros | None:
-        """When the next event is due; None as long as there is nothing to name."""
+    def due(self, now: Micros, *, is_urgent: bool) -> Micros | None:
+        """When the next event is due, as far as it can be told now; None as long as there is nothing to name."""
         if not self.is_ready:
             return None
         if self._emitted is None and (self._last is None or self._heard):
@@ -142,9 +146,20 @@ class Author:
         if self._emitted is None or not self._heard:
             return None
         params = self._site.params
-        if not is_urgent or not (self._was_idle or self._reach() > self._reached):
+        if not is_urgent:
+            return self._due_when_idle(self._emitted, now)
+        if not (self._was_idle or self._reach() > self._reached):
             return Micros(self._emitted + params.event_max_us)
         return Micros(self._emitted + (params.event_batch_us if self._is_laden else params.event_min_us))
+
+    def _due_when_idle(self, emitted: Micros, now: Micros) -> Micros:
+        """T_event after the last event, or 2 T_event after the one that began the round if it ends the round."""
+        usual = Micros(emitted + self._site.params.event_max_us)
+        held = Micros(self._began + 2 * self._site.params.event_max_us)
+        return held if usual <= now < held and self._would_begin_a_round() else usual
+
+    def _would_begin_a_round(self) -> bool:
+        return self._last is not None and self._graph.round_after(self._last, self._news()) > self._round
 
     @property
     def has_room(self) -> bool:
@@ -190,8 +205,11 @@ class Author:
 
     def _others(self) -> tuple[Hash, ...]:
         """The last events of other leaders that this node has not named yet, as many as an event may name."""
-        tips = [tip for creator, tip in self._graph.tips.items() if creator != self._site.me]
-        if self._last is not None:
-            tips = [tip for tip in tips if self._graph.is_news_to(self._last, tip)]
+        tips = self._news()
         limit = self._site.params.max_other_parents
         return tuple(tips if len(tips) <= limit else self._site.random.sample(tips, limit))
+
+    def _news(self) -> list[Hash]:
+        """The last event of each other leader that this one's line has not named yet."""
+        tips = [tip for creator, tip in self._graph.tips.items() if creator != self._site.me]
+        return [tip for tip in tips if self._last is None or self._graph.is_news_to(self._last, tip)]

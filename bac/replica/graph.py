@@ -13,6 +13,7 @@ Source: docs/spec/replica.md RP-60 to RP-64; PROTOCOL H1, H2, H5 as docs/spec/re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -112,6 +113,10 @@ class EpochGraph:
     def is_news_to(self, own: Hash, other: Hash) -> bool:
         """Whether the event `other` is not an ancestor of the event `own`; both are here."""
         return not self._graph.descends(own, other)
+
+    def round_after(self, own: Hash, others: Sequence[Hash]) -> int:
+        """The round that the next event of a leader would have, whose last one is `own`, if it names `others`."""
+        return self._graph.round_after(own, others)
 
     def count_in_round(self, identifier: Hash) -> int:
         """How many events of its creator's line an event here ends in its round."""

@@ -298,7 +298,7 @@ class Leadership:
 
     def _emit(self, now: Micros) -> Micros | None:
         is_urgent = self._is_urgent()
-        due = self._author.due(is_urgent=is_urgent)
+        due = self._author.due(now, is_urgent=is_urgent)
         if due is None or self._is_held_up():
             return None
         if now < due:
@@ -330,4 +330,4 @@ class Leadership:
         """7.6: somebody waits for a transaction to be ordered, for its confirmation, or for the end of the epoch."""
         if self.pipeline.is_done:
             return self.pipeline.tip.envelope is None
-        return bool(self.manifest.transactions) or self._desk.is_waiting(self)
+        return self.manifest.is_awaited or self._desk.is_waiting(self)

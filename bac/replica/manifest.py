@@ -42,6 +42,7 @@ class Manifest:
         self._others: dict[bytes, dict[NodeId, None]] = {}
         self._certificates: dict[int, dict[NodeId, None]] = {}
         self.transactions: dict[Hash, dict[NodeId, None]] = {}
+        self._patient: dict[Hash, None] = {}
 
     def __contains__(self, item: object) -> bool:
         return item in self._others
@@ -50,6 +51,11 @@ class Manifest:
     def certified(self) -> int:
         """See the head of the class."""
         return max(self._certificates, default=-1)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for one of the transactions."""
+        return len(self.transactions) > len(self._patient)
 
     def load(self, event: Event, *, counts: bool) -> list[InvalidItem]:
         """An event has come in, whose payload may be void; evidence of what in it is invalid by itself (Q1)."""
@@ -64,9 +70,11 @@ class Manifest:
     def _load(self, item: bytes, carrier: NodeId, *, counts: bool) -> None:
         tag = tag_at(item)
         if is_transaction(item):
-            identifier = self._verify(item).id
+            verified = self._verify(item)
             if counts:
-                self.transactions.setdefault(identifier, {})[carrier] = None
+                self.transactions.setdefault(verified.id, {})[carrier] = None
+                if not verified.is_awaited:
+                    self._patient[verified.id] = None
         elif tag == _CERTIFICATE:
             certificate = decode(Certificate, item)
             height = certificate.ballot.height
@@ -81,6 +89,7 @@ class Manifest:
     def distrust(self, carrier: NodeId) -> None:
         """What this leader alone carries is not on its way any more."""
         _remove(self.transactions, carrier)
+        self._patient = {each: None for each in self._patient if each in self.transactions}
         _remove(self._others, carrier)
         _remove(self._certificates, carrier)
 
@@ -89,9 +98,11 @@ class Manifest:
         for item in items:
             if is_transaction(item):
                 try:
-                    self.transactions.pop(self._verify(item).id, None)
+                    identifier = self._verify(item).id
                 except Rejected:
                     continue
+                self.transactions.pop(identifier, None)
+                self._patient.pop(identifier, None)
             else:
                 self._others.pop(item, None)
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from bac.finality.chain import Link, header_hash
 from bac.finality.term import Term
+from bac.ledger.verifications import is_awaited
 from bac.replica.graph import Round
 from bac.types import Micros, NodeId
 from bac.wire.block import Body, RoundRecord
@@ -23,7 +24,12 @@ PRESENT_ROUNDS: Final = 4
 
 
 class Pipeline:
-    """The blocks of one epoch as one leader makes them."""
+    """The blocks of one epoch as one leader makes them.
+
+    Attributes:
+        tip: the last one made; the boundary before the first.
+        awaited_height: of the last one with a transaction for which somebody waits; -1 for none.
+    """
 
     def __init__(self, term: Term) -> None:
         self._term = term
@@ -32,6 +38,7 @@ class Pipeline:
         self._is_done = False
         self._recent: deque[tuple[NodeId, ...]] = deque(maxlen=PRESENT_ROUNDS)
         self.tip: Link = term.tree.root
+        self.awaited_height = -1
 
     @property
     def is_done(self) -> bool:
@@ -55,6 +62,8 @@ class Pipeline:
             self._is_done = True
             return None
         self.tip = link
+        if is_awaited(link.body):
+            self.awaited_height = link.header.height
         self._is_done = link.header.boundary is not None
         return link
 

@@ -31,7 +31,7 @@ from bac.ledger.forwarding import Forwarding, Told
 from bac.ledger.membership import signing_key_at, standing_at
 from bac.ledger.mempool import Mempool
 from bac.ledger.records import Standing
-from bac.ledger.verifications import Verifications, carries_transactions
+from bac.ledger.verifications import Verifications
 from bac.params import Params
 from bac.proofs.certificate import Scope
 from bac.proofs.electorate import Electorate
@@ -363,12 +363,8 @@ class Replica:
     def is_waiting(self, leadership: Leadership) -> bool:
         """As the desk's."""
         tip = leadership.pipeline.tip
-        shown = self.finality.term.shown_confirmed(tip)
-        for link in tip.path():
-            if link is shown or link.parent is None:
-                break
-            if carries_transactions(link.body):
-                return True
+        if leadership.pipeline.awaited_height > self.finality.term.shown_confirmed(tip).header.height:
+            return True
         return tip.state is not None and self.mempool.is_ready(tip.state.ledger)
 
     def _collect(self, state: Post) -> tuple[bytes, ...]:

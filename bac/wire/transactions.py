@@ -243,6 +243,11 @@ class DecodedTransaction:
     def __hash__(self) -> int:
         return hash(self.id)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for it. Nobody does for a member's keys: they are announced epochs ahead."""
+        return not isinstance(self.transaction.operation, AcknowledgementKey)
+
 
 VerifiedTransaction = NewType("VerifiedTransaction", DecodedTransaction)
 """One whose obligations were met. Only the intake makes it, and the ledger takes nothing else."""

@@ -56,6 +56,29 @@ def test_invalid_events_are_refused_with_their_reason(changes: dict[str, object]
     assert graph.snapshot() == before
 
 
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=60)
+def test_the_round_of_an_event_is_known_before(seed: int) -> None:
+    """HG-5: from its parents alone; asking changes nothing, and a place where it would fork has no answer."""
+    choice = random.Random(seed)
+    members, events = draw(any_style(choice), choice)
+    graph = Hashgraph(members)
+    for each in events:
+        if each.self_parent is None:
+            graph.insert(each)
+            continue
+        is_fork = len(graph.forks)
+        before = graph.snapshot()
+        try:
+            foretold = graph.round_after(each.self_parent, each.other_parents)
+        except ValueError:
+            foretold = None
+        assert graph.snapshot() == before
+        graph.insert(each)
+        assert (foretold is None) == (len(graph.forks) > is_fork)
+        assert foretold in (None, graph.round(each.id))
+
+
 def test_the_valid_event_that_the_faults_above_are_made_from_is_taken() -> None:
     graph = filled(Limits(payload_bytes=100, other_parents=2, signature_bytes=32))
     graph.insert(event(payload=(bytes(100),), other_parents=(b"b2", b"c1")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from bac.params import MINIMAL
 from bac.replica.announcing import KEYS_AHEAD, announce, find_unannounced
@@ -33,6 +34,9 @@ def test_keys_for_the_coming_epochs_are_announced() -> None:
     stage = Leaders(params=PARAMS)
     stage.boot()
     stage.run_while(lambda: stage.node(0).finality.term.epoch.number < 6, 60)
+    idle_us = 2 * PARAMS.event_max_us - 1_000
+    within = [after.header.time_us - before.header.time_us for before, after in pairwise(stage.commits[0])]
+    assert sum(each < idle_us for each in within) < len(within) / 10, "nobody waits for announcements (RP-70)"
     for node in range(4):
         made = announced(stage, node)
         assert set(made.values()) == {1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -52,8 +53,8 @@ class Line:
         self.insert(made[1])
         return made[1]
 
-    def due(self, *, is_urgent: bool) -> int | None:
-        return self.author.due(is_urgent=is_urgent)
+    def due(self, now: int = 0, *, is_urgent: bool) -> int | None:
+        return self.author.due(Micros(now), is_urgent=is_urgent)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -111,6 +112,39 @@ def test_while_somebody_waits_an_event_is_made_where_it_gets_further() -> None:
     line.insert(stage.event(seats[1], two, identify(made), time_us=2))
     assert line.due(is_urgent=True) == 2 * MIN + MAX, "less weight behind the next level than it takes"
     assert line.emit(3 * MIN, is_urgent=True) is not None
+
+
+def test_an_idle_round_takes_two_pauses() -> None:
+    """RP-68: an event that would begin a round too early waits; one that does not is made, so that others can."""
+    line = Line(Leaders())
+    stage, seats = line.stage, line.stage.seats
+    line.emit(1000)
+    first = [line.insert(stage.event(each)) for each in seats[1:]]
+    assert line.due(1000 + MAX, is_urgent=False) == 1000 + MAX, "it strongly sees nobody yet"
+    others = {own: [each for each in first if each != own] for own in first}
+    second = [line.insert(stage.event(seat, own, *others[own], time_us=1)) for seat, own in zip(seats[1:], first, strict=True)]
+    assert line.graph.round_after(line.graph.tips[line.site.me], second) == 2
+    assert line.due(1000 + MAX, is_urgent=False) == 1000 + 2 * MAX, "it would begin the second round"
+    assert line.due(1000 + MAX, is_urgent=True) == 1000 + MIN, "nobody is to wait for that"
+    line.emit(1000 + 2 * MAX)
+    assert line.graph.level(line.graph.tips[line.site.me]) // 2 == 2
+    third = line.insert(stage.event(seats[1], second[0], line.graph.tips[line.site.me], time_us=2))
+    assert line.due(1000 + 3 * MAX, is_urgent=False) == 1000 + 3 * MAX
+    assert line.graph.level(third) // 2 == 2
+
+
+@pytest.mark.parametrize("delay", [1_000, 60_000, 110_000])
+def test_idle_rounds_take_two_pauses_whoever_speaks_when(delay: int) -> None:
+    """RP-68: no faster than 2 T_event, though leaders that speak one after the other could; nor much slower."""
+    stage = Leaders(params=replace(MINIMAL, epoch_rounds=12, epoch_grace_rounds=3, seed_rounds=6, epoch_us=15_000_000))
+    random = Random(delay)
+    stage.way = lambda *_: (random.randrange(delay, 2 * delay),)
+    stage.boot()
+    stage.run_while(lambda: len(stage.commits[0]) < 30, 40)
+    times = [block.header.time_us for block in stage.commits[0] if 1 < block.header.round <= 12]
+    pauses = sorted(after - before for before, after in pairwise(times))
+    middle = pauses[len(pauses) // 2]
+    assert 2 * MAX - 1_000 <= middle <= 2 * MAX + 3 * delay, f"{pauses}"
 
 
 def test_a_round_takes_few_events_of_each_leader() -> None:
