@@ -17,6 +17,9 @@ ENGINE = "bac"
 FEW = "few"
 """The preset with four leaders."""
 PAUSES = 8
+SETTLED_S = 15
+"""After this time, one epoch, a network is idle."""
+IDLE_S = 30
 
 
 def first_after_idleness_ms(made: Network) -> float:
@@ -45,16 +48,20 @@ def with_four(seconds: float) -> list[Result]:
     """Four EVs, all of them leaders."""
     name = "4 EVs: "
     with running(4, ENGINE) as made:
-        idle = idle_share(made, 15)
+        time.sleep(SETTLED_S)
+        idle = idle_share(made, IDLE_S)
         first = first_after_idleness_ms(made)
         light = under_load(made, 10, 10)
         half = under_load(made, 1250, min(seconds, 20))
         full = under_load(made, OFFERED * 2500, seconds)
+        time.sleep(SETTLED_S)
+        again = idle_share(made, IDLE_S)
     return [
         *report(name, full, 2500),
         at_most(name + "p50 at half rate", half.quantile(0.5), "ms", 500),
         at_most(name + "p50 at light load", light.quantile(0.5), "ms", 200),
         at_most(name + "idle, of a core per node", idle, "%", 2),
+        at_most(name + "idle again after all that", again, "%", 2),
         at_most(name + "first transaction after idleness, p50", first, "ms", 300),
     ]
 

@@ -121,8 +121,10 @@ def test_an_idle_round_takes_two_pauses() -> None:
     line.emit(1000)
     first = [line.insert(stage.event(each)) for each in seats[1:]]
     assert line.due(1000 + MAX, is_urgent=False) == 1000 + MAX, "it strongly sees nobody yet"
-    others = {own: [each for each in first if each != own] for own in first}
-    second = [line.insert(stage.event(seat, own, *others[own], time_us=1)) for seat, own in zip(seats[1:], first, strict=True)]
+    second = [
+        line.insert(stage.event(seat, own, *(each for each in first if each != own), time_us=1))
+        for seat, own in zip(seats[1:], first, strict=True)
+    ]
     assert line.graph.round_after(line.graph.tips[line.site.me], second) == 2
     assert line.due(1000 + MAX, is_urgent=False) == 1000 + 2 * MAX, "it would begin the second round"
     assert line.due(1000 + MAX, is_urgent=True) == 1000 + MIN, "nobody is to wait for that"
