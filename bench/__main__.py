@@ -9,7 +9,7 @@ import sys
 from bench.record import report
 
 SUITES = (
-    "hashgraph", "election", "shards", "ledger", "crypto", "sim", "finality", "replica",
+    "hashgraph", "election", "shards", "ledger", "crypto", "sim", "finality", "replica", "leader",
     "node", "bac", "links", "attacks",
 )  # fmt: skip
 

@@ -197,14 +197,16 @@ class Replica:
 
     def _notice(self, effects: Sequence[Effect]) -> None:
         """Confirmed transactions leave the pool; evidence is kept for the next block."""
-        is_confirmed = False
+        is_confirmed, confirmed = False, list[bytes]()
         for effect in effects:
             if isinstance(effect, Commit):
                 is_confirmed = True
+                confirmed += effect.block.body.items
             elif isinstance(effect, Accuse):
                 self._keep_evidence(effect.evidence)
         if is_confirmed:
-            self.mempool.settle(self._confirmed().ledger)
+            if len(self.mempool):
+                self.mempool.settle(self._confirmed().ledger, self._verify.senders(confirmed))
             self._forwarding.settle(self.mempool)
 
     def _repeat(self, now: Micros) -> None:
@@ -222,6 +224,7 @@ class Replica:
         if term.epoch.number != self._epoch:
             self._epoch = term.epoch.number
             self.leadership = None
+            self.mempool.settle(self._confirmed().ledger)
             self._site.out.persist(forget_events(self._site.store, self._epoch))
             self.machine.assessor.turn()
             self.candidacy.enter()
