@@ -15,6 +15,7 @@ from bac.crypto.cache import Cached
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.production import Production
 from bac.errors import Code, Rejected
+from bac.finality.chain import header_hash
 from bac.finality.site import Block
 from bac.finality.validity import fits
 from bac.genesis import (
@@ -102,8 +103,15 @@ class LedgerMember:
         if boundary is not None and self._epoch != term.epoch.number:
             epoch = term.epoch
             self._epoch = epoch.number
+            self._forget()
             self._membership = read_membership(boundary.ledger, epoch.number, epoch.electorate.places, epoch.leaders())
         return self._membership
+
+    def _forget(self) -> None:
+        """A new epoch: the process drops what it remembers to save work, so that an epoch leaves nothing behind."""
+        self.suite.turn()
+        for memory in (decode_transaction, obligations, header_hash):
+            memory.cache_clear()
 
     def construct(self, random: Random, records: tuple[Persist, ...], store: Store) -> Protocol:
         """As the member's."""
