@@ -1,11 +1,9 @@
-"""BAC 2.0 in the simulator: a large shard, parents per event, the price of a captured committee, memory over epochs."""
+"""BAC 2.0 in the simulator: a large shard, parents per event, the price of a captured committee."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median, quantiles
 
 from bac.params import DEFAULT, SECOND, Params
@@ -34,7 +32,6 @@ PER_BLOCK = 100
 WHOLE_S = 20
 PARENTS = (1, 2, 4, 16)
 CAPTURES = 40
-EPOCHS = (20, 120)
 
 
 class Shard(ReplicaTrial):
@@ -182,22 +179,6 @@ def captures() -> list[float]:
     return found
 
 
-def memory() -> float:
-    """Growth of this process, with four nodes, from the first of `EPOCHS` to the last, in percent."""
-
-    class Small(Shard):
-        PARAMS = PARAMS
-
-    watched = Watched(Small, 4)
-    sizes: list[int] = []
-    for epoch in EPOCHS:
-        while watched.simulation.hosts[0].protocol.finality.term.epoch.number < epoch:  # type: ignore[union-attr]
-            watched.pass_time(0.5)
-        gc.collect()
-        sizes.append(int(Path("/proc/self/statm").read_text().split()[1]))
-    return 100 * (sizes[1] - sizes[0]) / sizes[0]
-
-
 def run() -> tuple[dict[str, Setting], list[Result]]:
     """The suite."""
     large = load(Large, LARGE, MEASURED_S, PER_BLOCK)
@@ -228,7 +209,6 @@ def run() -> tuple[dict[str, Setting], list[Result]]:
         Result("price of a captured committee, median", median(lost), "T0"),
         Result("price of a captured committee, 95 %", quantiles(lost, n=20)[-1], "T0"),
         Result("price of a captured committee, longest", max(lost), "T0"),
-        at_most("RSS of a process with four nodes, epoch 20 to 120", memory(), "% more", 5),
     ]
     config: dict[str, Setting] = {
         "seed": SEED, "leaders": LEADERS, "delay_us": DELAY_US, "transactions per s": PER_BLOCK, "protocol": "BAC 2.0",
