@@ -1,4 +1,4 @@
-"""BAC 2.0 in the simulator: a large shard, parents per event, the price of a captured committee, and of a silent one."""
+"""BAC 2.0 in the simulator: a large shard, parents per event, the price of a captured committee and a silent one."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ PER_BLOCK = 100
 WHOLE_S = 20
 PARENTS = (1, 2, 4, 16)
 CAPTURES = 40
-SILENCES = 8
-SILENT_S = 60
+SILENCES = 6
+SILENT_S = 40
 """Nobody comes back before a fourth view could have opened."""
 
 
