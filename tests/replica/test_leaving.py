@@ -59,7 +59,7 @@ def check_silence(planned: Plan, trial: SilentTrial) -> None:
     )
 
 
-@pytest.mark.parametrize("seed", [1, 2, 4])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_third_of_the_committee_falls_silent_within_seconds(seed: int) -> None:
     """By number, the heaviest: a recovery at most, then the next committee."""
     planned = plan(seed, (THIRD,))
