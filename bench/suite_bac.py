@@ -7,11 +7,27 @@ from __future__ import annotations
 
 import os
 import time
-from statistics import median
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import mean, median
 
+from bac.client import Client
+from bac.node import processes
 from bac.node.network import Network
+from bac.types import NodeId
 from bench.record import Result, Setting, at_least, at_most
-from bench.suite_node import ACCOUNTS, OFFERED, SEED, Load, idle_share, running, under_load
+from bench.suite_node import (
+    ACCOUNTS,
+    OFFERED,
+    SEED,
+    Load,
+    account_key,
+    idle_share,
+    nonce_of,
+    running,
+    transfer,
+    under_load,
+)
 
 ENGINE = "bac"
 FEW = "few"
@@ -20,6 +36,14 @@ PAUSES = 8
 SETTLED_S = 15
 """After this time, one epoch, a network is idle."""
 IDLE_S = 30
+SHORT = "minimal"
+"""The preset with short epochs."""
+EPOCHS = (20, 120)
+LIGHT = 20
+"""Transactions per second, while epochs pass."""
+LOOK = 0.05
+EPOCHS_PATIENCE = 900
+_MIB_PER_PAGE = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def first_after_idleness_ms(made: Network) -> float:
@@ -66,6 +90,46 @@ def with_four(seconds: float) -> list[Result]:
     ]
 
 
+def rss_mib(pid: int) -> float:
+    """Memory of a process that is in RAM, what it shares with others included."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _MIB_PER_PAGE
+
+
+def sizes_at(made: Network, epochs: tuple[int, ...]) -> list[list[float]]:
+    """RSS of each node as it enters each of these epochs, in MiB, while an account pays `LIGHT` times per second."""
+    pids = {name: pid for name, home in made.homes.items() if (pid := processes.pid_of(home)) is not None}
+    name, payer, payee = made.member(made.home("n00")).network, account_key(0), NodeId(account_key(1).public)
+    first, sent, began = nonce_of(made, NodeId(payer.public)), 0, time.monotonic()
+    found: dict[str, list[float]] = {each: [] for each in pids}
+    with ExitStack() as stack:
+        clients = {each: stack.enter_context(Client(made.home(each).path, 30)) for each in pids}
+        while any(len(sizes) < len(epochs) for sizes in found.values()):
+            due = int(LIGHT * (time.monotonic() - began))
+            clients["n00"].submit([transfer(name, payer, first + nonce, payee) for nonce in range(sent, due)])
+            sent = due
+            for each, sizes in found.items():
+                if len(sizes) < len(epochs) and clients[each].query("head")["epoch"] >= epochs[len(sizes)]:
+                    sizes.append(rss_mib(pids[each]))
+            if time.monotonic() - began > EPOCHS_PATIENCE:
+                raise TimeoutError(f"epoch {epochs[-1]} does not come")
+            time.sleep(LOOK)
+    return list(found.values())
+
+
+def over_epochs() -> list[Result]:
+    """What a node keeps of the epochs that have passed; its disk is a disk here, and not in the figure."""
+    with running(4, ENGINE, SHORT) as made:
+        sizes = sizes_at(made, EPOCHS)
+    early, late = EPOCHS
+    name = f"RSS of a node, epoch {early} to {late}: "
+    growth = mean(last for _, last in sizes) / mean(first for first, _ in sizes)
+    return [
+        Result(name + f"at epoch {early}", mean(first for first, _ in sizes), "MiB"),
+        at_most(name + "mean of four", 100 * (growth - 1), "% more", 5),
+        at_most(name + "worst of four", 100 * (max(last / first for first, last in sizes) - 1), "% more", 5),
+    ]
+
+
 def run() -> tuple[dict[str, Setting], list[Result]]:
     """The figures."""
     seconds = float(os.environ.get("BENCH_SECONDS", "60"))
@@ -75,4 +139,5 @@ def run() -> tuple[dict[str, Setting], list[Result]]:
     for leaders, rate in ((8, 600), (16, 150)):
         with running(leaders, ENGINE) as made:
             results += report(f"{leaders} EVs, all lead, {rate} offered: ", under_load(made, rate, seconds / 4), None)
+    results += over_epochs()
     return {"engine": ENGINE, "seed": SEED, "accounts": ACCOUNTS, "load_seconds": seconds}, results

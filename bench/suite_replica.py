@@ -1,11 +1,9 @@
-"""BAC 2.0 in the simulator: a large shard, parents per event, the price of a captured committee, memory over epochs."""
+"""BAC 2.0 in the simulator: a large shard, parents per event, the price of a captured committee and a silent one."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import median, quantiles
 
 from bac.params import DEFAULT, SECOND, Params
@@ -19,6 +17,7 @@ from bac.sim.memo import NODES_MIN, Memo
 from bac.sim.network import Network
 from bac.sim.replica import PARAMS, ReplicaTrial
 from bac.sim.run import simulate
+from bac.sim.silences import HALF, HALF_OF_WEIGHT, SilentTrial, plan
 from bac.sim.simulation import Simulation
 from bac.sim.trial import Attacked
 from bac.sim.world import World
@@ -34,7 +33,9 @@ PER_BLOCK = 100
 WHOLE_S = 20
 PARENTS = (1, 2, 4, 16)
 CAPTURES = 40
-EPOCHS = (20, 120)
+SILENCES = 6
+SILENT_S = 40
+"""Nobody comes back before a fourth view could have opened."""
 
 
 class Shard(ReplicaTrial):
@@ -182,20 +183,21 @@ def captures() -> list[float]:
     return found
 
 
-def memory() -> float:
-    """Growth of this process, with four nodes, from the first of `EPOCHS` to the last, in percent."""
+def silences() -> list[float]:
+    """How long a shard stood still after half of the leaders, by number or weight, had fallen silent, in T0."""
+    found: list[float] = []
+    for loss in (HALF, HALF_OF_WEIGHT):
+        for seed in range(SILENCES):
+            planned = plan(seed, (loss,), SILENT_S * SECOND)
+            trials: list[SilentTrial] = []
 
-    class Small(Shard):
-        PARAMS = PARAMS
+            def make(world: World, memo: Memo | None, trials: list[SilentTrial] = trials) -> SilentTrial:
+                trials.append(SilentTrial(world, memo))
+                return trials[-1]
 
-    watched = Watched(Small, 4)
-    sizes: list[int] = []
-    for epoch in EPOCHS:
-        while watched.simulation.hosts[0].protocol.finality.term.epoch.number < epoch:  # type: ignore[union-attr]
-            watched.pass_time(0.5)
-        gc.collect()
-        sizes.append(int(Path("/proc/self/statm").read_text().split()[1]))
-    return 100 * (sizes[1] - sizes[0]) / sizes[0]
+            simulate(planned.world, make)
+            found.append(trials[0].stood_still(planned))
+    return found
 
 
 def run() -> tuple[dict[str, Setting], list[Result]]:
@@ -203,6 +205,7 @@ def run() -> tuple[dict[str, Setting], list[Result]]:
     large = load(Large, LARGE, MEASURED_S, PER_BLOCK)
     pace, leading, weight = committee_of_100()
     lost = captures()
+    stood = silences()
     results = [
         at_most("60 s of 500 vehicles, 16 leaders", large.cpu_s * 60 / MEASURED_S, "CPU s", 75),
         Result("rounds", large.rounds, "1/s"),
@@ -228,11 +231,13 @@ def run() -> tuple[dict[str, Setting], list[Result]]:
         Result("price of a captured committee, median", median(lost), "T0"),
         Result("price of a captured committee, 95 %", quantiles(lost, n=20)[-1], "T0"),
         Result("price of a captured committee, longest", max(lost), "T0"),
-        at_most("RSS of a process with four nodes, epoch 20 to 120", memory(), "% more", 5),
+        Result("half of the leaders silent: stood still, median", median(stood), "T0"),
+        Result("half of the leaders silent: stood still, longest", max(stood), "T0"),
     ]
     config: dict[str, Setting] = {
         "seed": SEED, "leaders": LEADERS, "delay_us": DELAY_US, "transactions per s": PER_BLOCK, "protocol": "BAC 2.0",
         "cryptography": "stand-in, answers shared above 50 nodes", "captured worlds": CAPTURES,
+        "worlds with silent leaders": 2 * SILENCES,
         "T0_us of captured worlds": PARAMS.view_timeout_us,
     }  # fmt: skip
     return config, results

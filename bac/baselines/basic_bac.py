@@ -259,6 +259,7 @@ class BasicBac:
         term = self.finality.term
         if term.epoch.number != self._epoch:
             self._epoch = term.epoch.number
+            self._verify.turn()
             self._proposals = Proposals()
             self._signed = dict(load_signed(self._site.store, self._epoch))
             self._progress_us = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from hashlib import sha256
 
 from bac.crypto.suite import PUBLIC_BYTES, SIGNATURE_BYTES, KeyPair, Suite, VrfKeyPair
@@ -26,14 +27,19 @@ class Cached:
         self.name = inner.name
         self.quorum = inner.quorum
         self._good: OrderedDict[bytes, None] = OrderedDict()
+        self._before: OrderedDict[bytes, None] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._good)
+        return len(self._good) + len(self._before)
+
+    def turn(self) -> None:
+        """Forgets what was found good before the last turn: for who knows that it is of no use any more."""
+        self._before, self._good = self._good, OrderedDict()
 
     def verify(self, public: bytes, message: bytes, signature: bytes) -> bool:
         """Whether `signature` is `public`'s on `message`; known ones cost one hash."""
         key = self._key(public, message, signature)
-        if key in self._good:
+        if key in self._good or key in self._before:
             return True
         good = self.inner.verify(public, message, signature)
         if good:
@@ -42,7 +48,8 @@ class Cached:
 
     def knows(self, public: bytes, message: bytes, signature: bytes) -> bool:
         """Whether this signature was found good and is still remembered."""
-        return self._key(public, message, signature) in self._good
+        key = self._key(public, message, signature)
+        return key in self._good or key in self._before
 
     def learn(self, public: bytes, message: bytes, signature: bytes) -> None:
         """Remembers a signature that the caller has found good by the suite inside."""
@@ -73,5 +80,6 @@ class Cached:
         if not key:
             return
         self._good[key] = None
-        if len(self._good) > self.capacity:
-            self._good.popitem(last=False)  # in one step: a driver's thread may fill the cache at the same time
+        if len(self) > self.capacity:
+            with suppress(KeyError):  # a driver's thread may fill the cache at the same time, and take the last one
+                (self._before or self._good).popitem(last=False)

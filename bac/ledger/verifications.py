@@ -1,4 +1,7 @@
-"""Each transaction is judged once, however often it arrives: with a client, in a batch, in an event, in a body."""
+"""Each transaction is judged once, however often it arrives: with a client, in a batch, in an event, in a body.
+
+What was judged is remembered in this epoch and the next, as what waits longer is rare, and in bounded number.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,16 @@ class Verifications:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._known: OrderedDict[bytes, VerifiedTransaction] = OrderedDict()
+        self._old = 0
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def turn(self) -> None:
+        """A new epoch: what was judged before the last one is forgotten."""
+        for _ in range(self._old):
+            self._known.popitem(last=False)
+        self._old = len(self._known)
 
     def __call__(self, data: bytes) -> VerifiedTransaction:
         """The transaction that `data` encodes. Raises Rejected."""
@@ -64,3 +77,4 @@ class Verifications:
         self._known[data] = transaction
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
+            self._old = max(0, self._old - 1)

@@ -37,11 +37,11 @@ def main() -> int:
     arguments = parser.parse_args()
     network = load(arguments.directory)
     homes = [network.home(name) for name in arguments.names]
-    if arguments.here:
-        return _run(network, homes[0], arguments.via)
     _ = network.engine  # imported once, before the forks
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # what is here now stays: no collection looks at it again
+    if arguments.here:
+        return _run(network, homes[0], arguments.via)
     children = [_start(network, home, arguments) for home in homes]
     return _stay(children) if arguments.stay else 0
 

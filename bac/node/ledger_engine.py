@@ -5,6 +5,7 @@ What the engine needs of a protocol beyond its handlers stands in `bac.node.ledg
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -15,6 +16,7 @@ from bac.crypto.cache import Cached
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.production import Production
 from bac.errors import Code, Rejected
+from bac.finality.chain import header_hash
 from bac.finality.site import Block
 from bac.finality.validity import fits
 from bac.genesis import (
@@ -102,8 +104,20 @@ class LedgerMember:
         if boundary is not None and self._epoch != term.epoch.number:
             epoch = term.epoch
             self._epoch = epoch.number
+            self._forget()
             self._membership = read_membership(boundary.ledger, epoch.number, epoch.electorate.places, epoch.leaders())
         return self._membership
+
+    def _forget(self) -> None:
+        """A new epoch: the process drops what it remembers to save work, and what the last one has left in cycles.
+
+        Headers know their parents and children. Unasked, the collector comes for them when much else has piled up, and
+        the process grows by that. Here it finds little: what was there before the node began is frozen.
+        """
+        self.suite.turn()
+        for memory in (decode_transaction, obligations, header_hash):
+            memory.cache_clear()
+        gc.collect()
 
     def construct(self, random: Random, records: tuple[Persist, ...], store: Store) -> Protocol:
         """As the member's."""

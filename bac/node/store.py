@@ -38,6 +38,9 @@ FORMAT: Final = 2
 """Changes with the tables below; a store of another format is refused."""
 NOTED_MAX: Final = 8_192
 """Transactions whose commit is noted in memory, before the table takes them."""
+WRITER_KIB: Final = 1_024
+READER_KIB: Final = 256
+"""Pages of the file that SQLite keeps: what one flush touches, what one question does. The system has the others."""
 _NOTE_BYTES: Final = 16
 """Of a transaction's id; the commit has all of it."""
 
@@ -114,6 +117,7 @@ class Store:
         self._writer = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._writer.execute("PRAGMA journal_mode=WAL")
         self._writer.execute("PRAGMA synchronous=FULL")
+        self._writer.execute(f"PRAGMA cache_size=-{WRITER_KIB}")
         if not self._writer.execute("SELECT 1 FROM sqlite_master").fetchone():
             self._make(owner)
         self._staged: dict[bytes, bytes | None] = {}
@@ -125,6 +129,7 @@ class Store:
         self._commit_number = _count(self._writer, "SELECT MAX(number) FROM commits")
         # Archived commits are read by clients while the writer may be flushing.
         self._reader = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
+        self._reader.execute(f"PRAGMA cache_size=-{READER_KIB}")
 
     def _make(self, owner: Owner) -> None:
         self._writer.execute("BEGIN IMMEDIATE")

@@ -227,6 +227,7 @@ class Replica:
             self.mempool.settle(self._confirmed().ledger)
             self._site.out.persist(forget_events(self._site.store, self._epoch))
             self.machine.assessor.turn()
+            self._verify.turn()
             self.candidacy.enter()
             self._announce_keys(now)
             self._hand_on(self._forwarding.tell(self._homes()))

@@ -246,6 +246,26 @@ def test_the_cache_is_bounded() -> None:
         Cached(inner, capacity=0)
 
 
+def test_what_was_found_good_before_the_last_turn_is_forgotten() -> None:
+    """WI-28: the oldest first, whichever side of a turn it is on; the bound is on both together."""
+    inner = Counting()
+    cached = Cached(inner, capacity=3)
+    claims = claims_of(inner, 5)
+    assert all(cached.verify(*claim) for claim in claims[:2])
+    cached.turn()
+    assert all(cached.verify(*claim) for claim in claims[:3])
+    assert inner.verified == 3
+    cached.turn()
+    assert [cached.knows(*claim) for claim in claims[:3]] == [False, False, True]
+    assert all(cached.verify(*claim) for claim in claims[3:])
+    assert len(cached) == 3
+    assert cached.verify(*claims[0])
+    assert [cached.knows(*claim) for claim in claims] == [True, False, False, True, True]
+    for _ in range(2):
+        cached.turn()
+    assert len(cached) == 0
+
+
 @pytest.mark.parametrize("threads", [0, 2])
 def test_a_batch_says_what_single_calls_say(threads: int) -> None:
     """WI-28: by the built-in map and by an executor's; in order; each distinct claim once; the cache is warm after."""

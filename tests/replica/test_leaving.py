@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import pytest
 
 from bac.sim.faults import Crash
 from bac.sim.journeys import Journeys
+from bac.sim.memo import Memo
 from bac.sim.replica import ReplicaTrial
 from bac.sim.run import simulate
+from bac.sim.silences import HALF, HALF_OF_WEIGHT, THEN_HALF, THIRD, Plan, SilentTrial, plan
 from bac.sim.world import SECOND, World
 from bac.types import NodeId
 from tests.replica.worlds import Honest, Staged, describe, world
 
 NODES = 9
+
+Kind = TypeVar("Kind", bound=ReplicaTrial)
 
 
 def gone(nodes: Sequence[int], at_us: int, down_us: int) -> tuple[Crash, ...]:
@@ -25,38 +30,85 @@ def gone(nodes: Sequence[int], at_us: int, down_us: int) -> tuple[Crash, ...]:
     )
 
 
-def leaders_at(seed: int, seconds: float) -> tuple[list[int], int]:
-    """Who leads then in this world, and in which epoch, by place."""
-    staged = Staged(world(NODES, seed=seed))
-    staged.pass_until(seconds)
-    node = staged.simulation.hosts[0].protocol
-    assert node is not None
-    epoch = node.finality.term.epoch  # type: ignore[attr-defined]  # a replica
-    return [staged.trial.ids.index(leader.identity) for leader in epoch.committee], epoch.number
+def run(made: World, factory: type[Kind]) -> Kind:
+    """A run, all of whose checks hold: everything submitted is confirmed; its trial."""
+    trials: list[Kind] = []
+
+    def make(world: World, memo: Memo | None) -> Kind:
+        trials.append(factory(world, memo))
+        return trials[-1]
+
+    assert describe(simulate(made, make)) == []
+    return trials[0]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
-@pytest.mark.parametrize("share", [3, 2])
-def test_a_third_or_half_of_the_committee_falls_silent_within_seconds(share: int, seed: int) -> None:
-    """Less than a third of the voters, but that part of the leaders: a recovery at most, then the next committee."""
-    leaders, _ = leaders_at(seed, 5)
-    falling = leaders[: min(len(leaders) // share, (NODES - 1) // 3)]
-    assert falling
-    away = gone(falling, 5 * SECOND, 60 * SECOND)
-    assert describe(simulate(world(NODES, seed=seed, faults=away, heal_us=10 * SECOND), Honest)) == []
+def check_silence(planned: Plan, trial: SilentTrial) -> None:
+    """Half of the leaders by number or by weight, less than a third of the units: recovery, and others lead."""
+    epoch = trial.oracle.epochs[planned.epoch.number]
+    assert epoch.committee == planned.epoch.committee
+    silent = {trial.ids[node] for node in planned.silent}
+    lost = [leader for leader in epoch.committee if leader.identity in silent]
+    weight, whole = sum(leader.weight for leader in lost), sum(leader.weight for leader in epoch.committee)
+    assert 2 * len(lost) >= len(epoch.committee) or 2 * weight >= whole
+    units = sum(member.units for member in epoch.electorate.members if member.identity in silent)
+    assert 3 * units < epoch.electorate.total_units
+    views = trial.views()
+    assert views[epoch.number][0] > 0
+    assert any(
+        view == 0 and time < planned.world.heal_us for number, (view, time) in views.items() if number > epoch.number
+    )
 
 
-def beginning(seed: int) -> float:
-    """When the first epoch that begins after five seconds in this world has just begun, s."""
-    staged = Staged(world(NODES, seed=seed))
-    node = staged.simulation.hosts[0].protocol
-    staged.pass_until(5)
-    number = node.finality.term.epoch.number  # type: ignore[union-attr]  # a replica
-    tenths = 50
-    while node.finality.term.epoch.number == number:  # type: ignore[union-attr]
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_third_of_the_committee_falls_silent_within_seconds(seed: int) -> None:
+    """By number, the heaviest: a recovery at most, then the next committee."""
+    planned = plan(seed, (THIRD,))
+    assert 3 * len(planned.silent) == len(planned.epoch.committee)
+    trial = run(planned.world, SilentTrial)
+    assert trial.oracle.epochs[planned.epoch.number].committee == planned.epoch.committee
+    assert trial.views()[planned.epoch.number][0] <= 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_half_of_the_committee_falls_silent_within_seconds(seed: int) -> None:
+    """By number, the heaviest."""
+    planned = plan(seed, (HALF,))
+    trial = run(planned.world, SilentTrial)
+    assert 2 * len(planned.silent) == len(planned.epoch.committee)
+    check_silence(planned, trial)
+
+
+@pytest.mark.parametrize(("seed", "seconds", "view"), [(2, 16, 1), (3, 24, 2)])
+def test_half_of_the_committee_by_weight_falls_silent_within_seconds(seed: int, seconds: int, view: int) -> None:
+    """The last in the succession. In one of these worlds the first proposer is among them, and the second one opens."""
+    planned = plan(seed, (HALF_OF_WEIGHT,), seconds * SECOND)
+    trial = run(planned.world, SilentTrial)
+    check_silence(planned, trial)
+    silent = {trial.ids[node] for node in planned.silent}
+    assert all((planned.epoch.proposer(each) in silent) == (each < view) for each in range(1, view + 1))
+    assert trial.views()[planned.epoch.number][0] == view
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_third_falls_silent_and_some_seconds_later_up_to_half(seed: int) -> None:
+    planned = plan(seed, (THIRD, THEN_HALF))
+    trial = run(planned.world, SilentTrial)
+    assert len(planned.silent) > len(planned.epoch.committee) // 3
+    check_silence(planned, trial)
+
+
+def pass_epoch(staged: Staged, number: int) -> None:
+    """Time passes until all that are left have entered the epoch after `number`."""
+    tenths = staged.simulation.time * 10 // SECOND
+    while any(epoch <= number for epoch in epochs_of(staged)):
         tenths += 1
         staged.pass_until(tenths / 10)
-    return tenths / 10
+
+
+def epochs_of(staged: Staged) -> list[int]:
+    """Where each node is."""
+    nodes = [host.protocol for host in staged.simulation.hosts]
+    return [node.finality.term.epoch.number for node in nodes]  # type: ignore[union-attr]  # replicas
 
 
 def epoch_in_which_half_depart(seed: int) -> tuple[int, int]:
@@ -64,25 +116,28 @@ def epoch_in_which_half_depart(seed: int) -> tuple[int, int]:
 
     No recovery is needed, and those who announced it vote no more.
     """
-    second = beginning(seed)
-    leaders, number = leaders_at(seed, second)
+    staying = Staged(world(NODES, seed=seed))
+    staying.pass_until(2)
+    pass_epoch(staying, epochs_of(staying)[0])
+    began = staying.simulation.time
+    node = staying.simulation.hosts[0].protocol
+    epoch = node.finality.term.epoch  # type: ignore[union-attr]  # a replica
+    leaders = [staying.trial.ids.index(leader.identity) for leader in epoch.committee]
+    half = tuple(leaders[: len(leaders) // 2])
 
     class Trial(Honest):
-        LEADERS = tuple(leaders[: len(leaders) // 2])
-
         def make_journeys(self, world: World) -> Journeys:
-            return Journeys(departures=dict.fromkeys(self.LEADERS, (int(second * SECOND), False)))
+            return Journeys(departures=dict.fromkeys(half, (began, False)))
 
+    departing = Staged(world(NODES, seed=seed), Trial)
     rounds: list[int] = []
-    for trial in (Trial, Honest):
-        staged = Staged(world(NODES, seed=seed), trial)
-        staged.pass_until(second + 7)
+    for staged in (departing, staying):
+        pass_epoch(staged, epoch.number)
         ends = {commit.block.header.epoch: commit.block.header for commit in staged.ends(leaders[-1])}
-        assert ends[number].view == 0
-        rounds.append(ends[number].round)
-        if trial is Trial:
-            gone = {staged.identity(node) for node in Trial.LEADERS}
-            assert gone.isdisjoint(voters_in(staged, leaders[-1], number + 1))
+        assert ends[epoch.number].view == 0
+        rounds.append(ends[epoch.number].round)
+    gone = {departing.identity(each) for each in half}
+    assert gone.isdisjoint(voters_in(departing, leaders[-1], epoch.number + 1))
     return rounds[0], rounds[1]
 
 
@@ -139,20 +194,10 @@ class Coming(Honest):
 
 def test_newcomers_earn_units_and_who_left_comes_back() -> None:
     """Admitted by the authority, resident for two epochs, then voting; a leaver votes no more until it is renewed."""
-    report_world = world(NODES, submissions=tuple((250_000 * tick, tick % 7) for tick in range(100)))
-    assert describe(simulate(report_world, Coming)) == []
-    staged = Staged(report_world, Coming)
-    staged.pass_until(30)
-    oracle = staged.trial.oracle
-    state = oracle.genesis(0)[1]
-    for commit in (each for each in staged.commits if each.node == 0):
-        state, _ = oracle.execute(state, commit.block)
+    trial = run(world(NODES, submissions=tuple((250_000 * tick, tick % 7) for tick in range(100))), Coming)
+    oracle = trial.oracle
     voting = {
-        node: [
-            number
-            for number, epoch in sorted(oracle.epochs.items())
-            if staged.identity(node) in epoch.electorate.places
-        ]
+        node: [number for number, epoch in sorted(oracle.epochs.items()) if trial.ids[node] in epoch.electorate.places]
         for node in (7, 8)
     }
     assert voting[8][0] > 3
