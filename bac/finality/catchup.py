@@ -15,6 +15,7 @@ from typing import Final
 from bac.errors import Code, Rejected
 from bac.finality.chain import Link, Tree
 from bac.finality.machine import Restoring
+from bac.finality.records import encode_body
 from bac.finality.site import Site
 from bac.finality.validity import fits
 from bac.protocol import SetTimer
@@ -228,10 +229,11 @@ def serve_envelopes(tree: Tree, pull: EnvelopePull) -> EnvelopeBatch | None:
     return EnvelopeBatch(tuple(found)) if found else None
 
 
-@lru_cache(maxsize=8)
-def encode_body(body: Body) -> bytes:
-    """The encoding of `body`, remembered for a while: it is cut into many chunks, for many peers."""
-    return encode(body)
+@lru_cache(maxsize=16)
+def cut_body(block_hash: Hash, body: Body, offset: int) -> BodyChunk | None:
+    """The chunk of `body` from `offset` on, None beyond its end; remembered for a while, as many peers get the same."""
+    data = encode_body(body)
+    return cut(block_hash, data, offset) if offset < len(data) else None
 
 
 def serve_body(tree: Tree, pull: BodyPull) -> BodyChunk | None:
@@ -239,5 +241,4 @@ def serve_body(tree: Tree, pull: BodyPull) -> BodyChunk | None:
     link = tree.get(pull.header_hash)
     if link is None or link.body is None:
         return None
-    data = encode_body(link.body)
-    return cut(pull.header_hash, data, pull.offset) if pull.offset < len(data) else None
+    return cut_body(link.hash, link.body, pull.offset)

@@ -8,6 +8,7 @@ Source: docs/spec/finality.md V1, E8.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -97,6 +98,12 @@ def load_records(store: Store) -> Iterator[BoundaryRecord]:
         yield decode(BoundaryRecord, data)
 
 
+@lru_cache(maxsize=8)
+def encode_body(body: Body) -> bytes:
+    """The encoding of `body`, remembered for a while: it is kept, and cut into many chunks, for many peers."""
+    return _pack(body)
+
+
 def _block_key(kind: bytes, epoch: int, block_hash: Hash) -> bytes:
     return kind + epoch.to_bytes(8, "big") + block_hash
 
@@ -105,7 +112,7 @@ def save_block(envelope: Envelope, body: Body, block_hash: Hash) -> tuple[Persis
     """Header and body of a block."""
     epoch = envelope.header.epoch
     return (
-        Persist(_block_key(_BODY, epoch, block_hash), _pack(body)),
+        Persist(_block_key(_BODY, epoch, block_hash), encode_body(body)),
         Persist(_block_key(_ENVELOPE, epoch, block_hash), _pack(envelope)),
     )
 

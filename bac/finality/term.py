@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from itertools import takewhile
 from typing import Final
 
-from bac.finality.catchup import Pulls, encode_body
+from bac.finality.catchup import Pulls, cut_body
 from bac.finality.certificates import Tallies
 from bac.finality.chain import Link, Tree, Verdict, header_hash
 from bac.finality.epochs import Epoch
@@ -31,7 +31,6 @@ from bac.protocol import Accuse, Commit, SetTimer
 from bac.types import Hash, Height, Micros, NodeId
 from bac.wire.block import Body, ConfirmationProof, Envelope
 from bac.wire.header import Header, Kind
-from bac.wire.transfer import cut
 from bac.wire.votes import Acknowledgement, Certificate
 
 VIEW_TIMER: Final = "view"
@@ -435,7 +434,7 @@ class Term(ABC):
         """Sends a header, and its body as far as it fits one chunk."""
         self.site.out.send(to, envelope)
         if envelope.header.kind is not Kind.CLOSING:
-            self.site.out.send(to, cut(header_hash(envelope.header), encode_body(body), 0))
+            self.site.out.send(to, cut_body(header_hash(envelope.header), body, 0))
 
     def start_timer(self) -> None:
         """R1. An alarm that rings earlier stays: it is set again then, so that progress costs no alarm."""

@@ -15,7 +15,7 @@ from bac.protocol import Send
 from bac.sim.agenda import Agenda, Flight
 from bac.sim.codec import Codec
 from bac.sim.network import Network
-from bac.sim.trace import Kind, Trace, send_payload
+from bac.sim.trace import Kind, Trace, recipients_payload
 from bac.types import NodeId
 
 KEPT: Final = 4096
@@ -61,7 +61,7 @@ class Dispatch:
         self.sends += 1
         recipients = self._resolve(sender, effect.to)
         sealed = self._seal(effect.message)
-        self._trace.record(Kind.SEND, time, sender, 0, self.sends, send_payload(recipients, sealed.data))
+        self._trace.record(Kind.SEND, time, sender, 0, self.sends, recipients_payload(recipients), sealed.data)
         self.copies += len(recipients)
         self.bytes += len(recipients) * len(sealed.data)
         arrivals = self._network.route(sender, recipients, len(sealed.data), time)

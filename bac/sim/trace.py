@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from struct import Struct
 from typing import BinaryIO, Final
@@ -26,6 +26,9 @@ MAGIC: Final = b"bac trace 1\n"
 
 BATCH: Final = 4096
 """Records, or so, that are hashed at a time."""
+
+LONG: Final = 4096
+"""Bytes that are hashed by themselves: to join them with others would cost more than the hash."""
 
 HEAD: Final = Struct("<BQIQQI")
 """Kind; µs of the simulation; node; µs of the node's clock; number of the `Send`; bytes of the payload."""
@@ -53,15 +56,28 @@ class Kind(IntEnum):
 _pack = msgspec.msgpack.Encoder().encode
 
 
+@lru_cache(maxsize=64)
+def _pack_shared(pair: tuple[bytes, bytes | None]) -> bytes:
+    """As `_pack`, for what all nodes keep alike."""
+    return _pack(pair)
+
+
+@lru_cache(maxsize=64)
+def _encode_commit(block: object, proof: object, encode: Callable[[object], bytes]) -> bytes:
+    """Payload of a `Commit`; all nodes report the same blocks at about the same time, with a few proofs."""
+    return _pack((encode(block), encode(proof)))
+
+
 def effect_payload(effect: Effect, encode: Callable[[object], bytes]) -> tuple[Kind, bytes]:
     """Kind and payload of an effect other than `Send`, whose recipients the driver has at hand already packed."""
     if type(effect) is Persist:  # by far the most; a pattern would take twice as long
-        return Kind.PERSIST, _pack((effect.key, effect.record))
+        is_long = effect.record is not None and len(effect.record) >= LONG
+        return Kind.PERSIST, (_pack_shared if is_long else _pack)((effect.key, effect.record))
     match effect:
         case SetTimer(timer, at):
             return Kind.SET_TIMER, _pack((timer, at))
         case Commit(block, proof):
-            return Kind.COMMIT, _pack((encode(block), encode(proof)))
+            return Kind.COMMIT, _encode_commit(block, proof, encode)
         case Accuse(evidence):
             return Kind.ACCUSE, encode(evidence)
         case _:
@@ -73,10 +89,15 @@ def _indices(count: int) -> Struct:
     return Struct(f"<{count}I")
 
 
-def send_payload(recipients: tuple[int, ...], data: bytes) -> bytes:
-    """Payload of a `Send`: the number of recipients, their indices, the message."""
+def recipients_payload(recipients: tuple[int, ...]) -> bytes:
+    """How the payload of a `Send` begins: the number of recipients, their indices."""
     count = len(recipients)
-    return _indices(count + 1).pack(count, *recipients) + data
+    return _indices(count + 1).pack(count, *recipients)
+
+
+def send_payload(recipients: tuple[int, ...], data: bytes) -> bytes:
+    """Payload of a `Send`: the recipients, the message."""
+    return recipients_payload(recipients) + data
 
 
 def split_send(payload: bytes) -> tuple[tuple[int, ...], bytes]:
@@ -101,11 +122,15 @@ class Trace:
         self.pack: Final = HEAD.pack
         self.marks: list[bytes] = []
 
-    def record(self, kind: Kind, time: int, node: int, now: int = 0, number: int = 0, payload: bytes = b"") -> None:
-        """Adds one record."""
-        self.append(HEAD.pack(kind, time, node, now, number, len(payload)))
+    def record(
+        self, kind: Kind, time: int, node: int, now: int = 0, number: int = 0, payload: bytes = b"", rest: bytes = b""
+    ) -> None:
+        """Adds one record; its payload may come in two parts, so that what is long need not be copied."""
+        self.append(HEAD.pack(kind, time, node, now, number, len(payload) + len(rest)))
         if payload:
             self.append(payload)
+        if rest:
+            self.append(rest)
 
     def flush_batch(self) -> None:
         """Hashes what has gathered if it is enough to be worth it; the driver calls it at the same places each run."""
@@ -115,12 +140,22 @@ class Trace:
     def flush(self) -> None:
         """Hashes, and writes, what has gathered."""
         if self._parts:
-            data = b"".join(self._parts)
+            short: list[bytes] = []
+            for part in self._parts:
+                if len(part) < LONG:
+                    short.append(part)
+                else:
+                    self._take(b"".join(short))
+                    self._take(part)
+                    short.clear()
+            self._take(b"".join(short))
             self._parts.clear()
-            self._hash.update(data)
             self.marks.append(self._hash.digest())
-            if self._sink is not None:
-                self._sink.write(data)
+
+    def _take(self, data: bytes) -> None:
+        self._hash.update(data)
+        if self._sink is not None:
+            self._sink.write(data)
 
     def digest(self) -> bytes:
         """SHA-256 of everything so far: the hash of the file, if it was written."""

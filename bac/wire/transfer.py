@@ -9,6 +9,7 @@ Source: docs/spec/wire.md WI-21.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
@@ -66,6 +67,12 @@ def cut(header_hash: Hash, body: bytes, offset: int) -> BodyChunk:
     return BodyChunk(header_hash, offset, len(body), body[offset : offset + CHUNK_BYTES])
 
 
+@lru_cache(maxsize=4)
+def _join(pieces: tuple[bytes, ...]) -> bytes:
+    """The whole; remembered for a while, as it is long and comes from several peers."""
+    return b"".join(pieces)
+
+
 class Assembly:
     """A body on its way from one peer."""
 
@@ -75,11 +82,12 @@ class Assembly:
         self._source = source
         self._cap = cap
         self._total: int | None = None
-        self._data = bytearray()
+        self._pieces: list[bytes] = []
+        self._size = 0
 
     def pull(self) -> BodyPull:
         """What to ask next."""
-        return BodyPull(self._header_hash, len(self._data))
+        return BodyPull(self._header_hash, self._size)
 
     def add(self, chunk: BodyChunk) -> bytes | None:
         """Takes the next chunk; the encoding of the body once it is complete, else None.
@@ -95,11 +103,12 @@ class Assembly:
             raise self._fault(Code.OVERSIZED, f"a body of {chunk.total} bytes, of at most {self._cap}")
         if chunk.total != (self._total or chunk.total) or chunk.offset + len(chunk.data) > chunk.total:
             raise self._fault(Code.MALFORMED, "chunks that do not fit together")
-        if chunk.offset != len(self._data):
+        if chunk.offset != self._size:
             return None
         self._total = chunk.total
-        self._data += chunk.data
-        return bytes(self._data) if len(self._data) == self._total else None
+        self._pieces.append(chunk.data)
+        self._size += len(chunk.data)
+        return _join(tuple(self._pieces)) if self._size == self._total else None
 
     def _fault(self, code: Code, reason: str) -> Rejected:
         return Rejected(code, reason, self._source)

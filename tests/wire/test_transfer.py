@@ -78,4 +78,4 @@ def test_memory_grows_with_what_arrived() -> None:
     assembly = Assembly(HASH, PEER)
     assembly.add(BodyChunk(HASH, 0, BODY_BYTES_MAX, b"x"))
     assert assembly.pull().offset == 1
-    assert len(assembly._data) == 1
+    assert assembly._pieces == [b"x"]
