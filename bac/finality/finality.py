@@ -333,13 +333,16 @@ class Finality:
             proof = self.term.tip_proof()
             assert proof is not None, "the last block is confirmed"
             record = BoundaryRecord(proof, successors.electorate.members, successors.committee)
-            self._enter(record, last.state)
+            self._enter(record, last.state, successors)
 
     def _is_done(self, last: Link) -> bool:
         return last.verdict is Verdict.VALID and self.term.committed.header.height >= last.header.height
 
-    def _enter(self, record: BoundaryRecord, state: Any) -> None:
-        """E1, E4: the epoch after the one that `record` (judged) ends; `state` is None where it must be fetched."""
+    def _enter(self, record: BoundaryRecord, state: Any, successors: Successors | None = None) -> None:
+        """E1, E4: the epoch after the one that `record` (judged) ends; `state` is None where it must be fetched.
+
+        `successors` are those of the record, if they are at hand.
+        """
         ended, now = self.term, self.term.now
         number = ended.epoch.number + 1
         if state is not None:
@@ -347,9 +350,8 @@ class Finality:
         self.site.out.add(records.save_record(record, ended.epoch.number))
         self.site.out.persist(records.forget_before(self.site.store, ended.epoch.number))
         self.site.out.add(records.save_snapshot(number))
-        epoch = following(
-            ended.epoch, record.proof, successors_of(record, type(ended.epoch.electorate)), self.site.params
-        )
+        successors = successors or successors_of(record, type(ended.epoch.electorate))
+        epoch = following(ended.epoch, record.proof, successors, self.site.params)
         self._remember(epoch)
         self._leap = None
         self._settle_in(epoch, state)

@@ -86,10 +86,16 @@ def save_record(record: BoundaryRecord, epoch: int) -> Persist:
     return Persist(_RECORD + epoch.to_bytes(8, "big"), _pack(record))
 
 
+@lru_cache(maxsize=4)
+def _decode_record(data: bytes) -> BoundaryRecord:
+    """Remembered for a while: all who come late to an epoch ask for the same."""
+    return decode(BoundaryRecord, data)
+
+
 def load_record(store: Store, epoch: int) -> BoundaryRecord | None:
     """The record of the last block of `epoch`, if held."""
     data = store.get(_RECORD + epoch.to_bytes(8, "big"))
-    return None if data is None else decode(BoundaryRecord, data)
+    return None if data is None else _decode_record(data)
 
 
 def load_records(store: Store) -> Iterator[BoundaryRecord]:

@@ -170,8 +170,7 @@ class Validity:
         state = self._machine.execute(parent.state, place, items)
         successors = None
         if self._machine.ends_epoch(state, round_):
-            state = self._machine.conclude(state, place)
-            successors = self._succeed(state)
+            state, successors = self._conclude(state, place, items)
         header = self._header(parent, 0, Kind.ORDERED, round_, time_us, items, justify, state, successors)
         return Derived(header, state, successors, certificates)
 
@@ -196,8 +195,7 @@ class Validity:
             return Derived(header, parent.state, None, (), new_view)
         time_us = opening_time_us(new_view, self._epoch.electorate, parent.header.time_us)
         place = self._place(parent, view, time_us, ())
-        state = self._machine.conclude(self._machine.execute(parent.state, place, items), place)
-        successors = self._succeed(state)
+        state, successors = self._conclude(self._machine.execute(parent.state, place, items), place, items)
         header = self._header(parent, view, Kind.OPENING, 0, time_us, items, top, state, successors)
         return Derived(header, state, successors, (), new_view)
 
@@ -270,9 +268,18 @@ class Validity:
         assert self._epoch.base.boundary is not None, "an epoch begins with a boundary"
         return self._epoch.base.boundary.seed
 
-    def _succeed(self, state: Any) -> Successors:
-        draw = self._machine.draw(state, self._epoch.number, self._next_seed)
-        return succeed(self._epoch, draw, self._params)
+    def _conclude(self, state: Any, place: Place, items: tuple[bytes, ...]) -> tuple[Any, Successors]:
+        """The state after the last block of the epoch, whose body left `state`, and who follows. Raises Rejected."""
+        if self._remember is None:
+            return self._succeed(state, place)
+        end = b"end %d %d " % (place.view, place.time_us) + root_of(items)
+        found: tuple[Any, Successors] = self._remember(place.parent, end, lambda: self._succeed(state, place))
+        return found
+
+    def _succeed(self, state: Any, place: Place) -> tuple[Any, Successors]:
+        concluded = self._machine.conclude(state, place)
+        draw = self._machine.draw(concluded, self._epoch.number, self._next_seed)
+        return concluded, succeed(self._epoch, draw, self._params)
 
     def _header(
         self, parent: Link, view: int, kind: Kind, round_: int, time_us: Micros, items: tuple[bytes, ...],

@@ -15,6 +15,7 @@ Source: docs/spec/ledger.md LE-21 to LE-24.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bac.ledger.records import GENESIS_EPOCH, AnnouncedKey, Keys, Member, Standing
@@ -48,6 +49,29 @@ def signing_key_at(identity: NodeId, member: Member | None, epoch: int) -> bytes
     """The key that signs for `identity` in `epoch`: the identity itself, until a renewal names another one."""
     keys = None if member is None else keys_at(member, epoch, 1)
     return identity if keys is None else keys.signing
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """All members in one epoch.
+
+    Attributes:
+        keys: with which each signs, those included that are here no more.
+        present: who has come and was neither removed nor revoked, ascending.
+    """
+
+    keys: Mapping[NodeId, bytes]
+    present: tuple[NodeId, ...]
+
+
+def read_register(boundary: State, epoch: int) -> Register:
+    """The members in `epoch`, where `boundary` is the state before it."""
+    members = boundary.members()
+    gone = (None, Standing.REMOVED, Standing.REVOKED)
+    return Register(
+        {identity: signing_key_at(identity, member, epoch) for identity, member in members},
+        tuple(identity for identity, member in members if standing_at(member, epoch) not in gone),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def verify_certificate(certificate: Certificate, electorate: Electorate, scope: 
     signers = electorate.signers(certificate.signers)
     if signers is None:
         raise Rejected(Code.MALFORMED, "the certificate's bitmap does not fit the electorate")
-    if not electorate.is_quorum(sum(signer.units for signer in signers)):
+    if not electorate.is_quorum(sum([signer.units for signer in signers])):
         raise Rejected(Code.NO_QUORUM, "the certificate's signers are no quorum")
     publics = [signer.acknowledgement_key for signer in signers]
     message = ballot_preimage(certificate.ballot, scope.network, scope.shard)

@@ -15,6 +15,7 @@ Source: docs/spec/replica.md RP-80 to RP-88.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from bac.crypto.keys import NodeSecrets
@@ -23,11 +24,11 @@ from bac.finality.chain import Link, Verdict
 from bac.finality.finality import Finality
 from bac.finality.machine import Place
 from bac.finality.site import Site
-from bac.replica.assessor import Assessor
-from bac.replica.docket import Docket, open_docket
+from bac.replica.docket import Docket
 from bac.replica.drawing import Election
+from bac.replica.duties import Roll
 from bac.replica.leadership import Leadership
-from bac.replica.machine import Post
+from bac.replica.machine import Post, ReplicaMachine
 from bac.types import Hash, Height, Micros, NodeId
 from bac.wire.claims import Claim, ClaimList, Departure, claim_id
 from bac.wire.codec import encode
@@ -47,10 +48,11 @@ Said: TypeAlias = Claim | ClaimList | Departure
 class Candidacy:
     """One member in one epoch after the other."""
 
-    def __init__(self, site: Site, finality: Finality, assessor: Assessor, secrets: NodeSecrets) -> None:
+    def __init__(self, site: Site, finality: Finality, machine: ReplicaMachine, secrets: NodeSecrets) -> None:
         self._site = site
         self._finality = finality
-        self._assessor = assessor
+        self._machine = machine
+        self._assessor = machine.assessor
         self._vrf = site.suite.vrf_key_pair(secrets.vrf)
         self._early: list[tuple[NodeId, Said]] = []
         self._is_departing = False
@@ -93,7 +95,7 @@ class Candidacy:
         if root.state is None:
             return
         place, post = first_place(self._finality), root.state
-        self._docket = open_docket(post.ledger, place, self._site.params)
+        self._docket = self._machine.open_docket(post.ledger, place)
         self._election = Election(
             place.epoch + 1, place.next_seed, self._site.scope.shard, place.electorate, self._docket.register,
             self._site.params,
@@ -165,7 +167,7 @@ class Candidacy:
         if identifier in self._claims or len(self._claims) >= CLAIMS_MAX:
             return
         assert self._election is not None, "the epoch is open"
-        if self._election.judge(claim, self._assessor) is None:
+        if self._machine.judge_claim(self._finality.term.tree.root.hash, self._election, claim) is None:
             raise Rejected(Code.BAD_PROOF, "a claim that shows no seat", sender)
         self._claims[identifier] = claim
         self._since[identifier] = self._finality.term.now
@@ -285,15 +287,14 @@ class Candidacy:
         key = docket.keys.get(given.voter)
         if window is None or key is None or (given.voter, window) in self._late:
             return
-        if self._is_met(leadership, given.voter, window) or not self._assessor.is_acknowledged(given, key):
+        if _is_met(self._roll(leadership), given.voter, window) or not self._assessor.is_acknowledged(given, key):
             return
         self._late[given.voter, window] = given
         self._since[_late_key(given.voter, window)] = self._finality.term.now
 
-    def _is_met(self, leadership: Leadership, voter: NodeId, window: int) -> bool:
+    def _roll(self, leadership: Leadership) -> Roll:
         post: Post | None = leadership.pipeline.tip.state
-        roll = self._known().roll if post is None or post.docket is None else post.docket.roll
-        return bool((roll.done.get(voter, 0) | roll.late.get(voter, 0)) >> window & 1)
+        return self._known().roll if post is None or post.docket is None else post.docket.roll
 
     # ------------------------------------------------------------ what to order
 
@@ -303,12 +304,15 @@ class Candidacy:
             return ()
         post: Post = leadership.pipeline.tip.state
         docket = post.docket or self._docket
-        found = [encode(claim) for claim in self._open_claims(docket) if self._is_mine(claim_id(claim), leadership)]
-        found += [encode(said) for said in self._open_lists(docket) if self._is_mine(said.identity, leadership)]
+        due = (each for each in sorted(self._claims) if each not in docket.claims and self._is_mine(each, leadership))
+        found = [_encode(self._claims[each]) for each in due]
+        owed = (each for each in sorted(self._lists) if each not in docket.lists and self._is_mine(each, leadership))
+        found += [_encode(self._lists[each]) for each in owed]
         found += [encode(said) for who, said in sorted(self._departures.items()) if who not in docket.departed]
         found += self._seed(docket, leadership)
+        roll = self._roll(leadership)
         for (voter, window), given in list(self._late.items()):
-            if self._is_met(leadership, voter, window):
+            if _is_met(roll, voter, window):
                 del self._late[voter, window]
             elif self._is_mine(_late_key(voter, window), leadership):
                 found.append(encode(given))
@@ -319,13 +323,8 @@ class Candidacy:
         if self._docket is None:
             return ()
         docket = post.docket or self._docket
-        return tuple(encode(said) for said in (*self._open_claims(docket), *self._open_lists(docket)))
-
-    def _open_claims(self, docket: Docket) -> list[Claim]:
-        return [self._claims[each] for each in sorted(self._claims) if each not in docket.claims]
-
-    def _open_lists(self, docket: Docket) -> list[ClaimList]:
-        return [self._lists[each] for each in sorted(self._lists) if each not in docket.lists]
+        claims = (_encode(self._claims[each]) for each in sorted(self._claims) if each not in docket.claims)
+        return (*claims, *(_encode(self._lists[each]) for each in sorted(self._lists) if each not in docket.lists))
 
     def _is_mine(self, key: bytes, leadership: Leadership) -> bool:
         """Each thing has one leader that orders it at once; the others do if it does not within T_repeat / 2."""
@@ -342,6 +341,16 @@ class Candidacy:
         if self._seed_item is None and self._election is not None:
             self._seed_item = encode(self._election.make_seed_proof(self._vrf))
         return [] if self._seed_item is None else [self._seed_item]
+
+
+@lru_cache(maxsize=512)
+def _encode(said: Claim | ClaimList) -> bytes:
+    """The encoding, remembered for a while: what is said stays open for some events."""
+    return encode(said)
+
+
+def _is_met(roll: Roll, voter: NodeId, window: int) -> bool:
+    return bool((roll.done.get(voter, 0) | roll.late.get(voter, 0)) >> window & 1)
 
 
 def _late_key(voter: NodeId, window: int) -> bytes:

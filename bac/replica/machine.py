@@ -17,13 +17,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypeVar
 
 from bac.crypto.suite import Suite
 from bac.errors import Code, Rejected
 from bac.finality.machine import Draw, Place
 from bac.ledger.block import BlockContext, Roles
 from bac.ledger.execution import Ledger
+from bac.ledger.membership import Register, read_register
 from bac.ledger.receipts import Receipt
 from bac.ledger.snapshot import Chunk, Restoration, cut_all, cut_chunk
 from bac.ledger.state import State
@@ -38,12 +39,16 @@ from bac.replica.drawing import Election, draw_committee, draw_electors, find_le
 from bac.replica.ground import Ground
 from bac.replica.standings import assess, write
 from bac.types import Hash, NodeId
+from bac.wire import claims
 from bac.wire.block import RoundRecord
 from bac.wire.codec import decode, encode
 from bac.wire.registry import is_transaction, tag_at, tag_of
 from bac.wire.transactions import VerifiedTransaction
+from election.committee import Claim
 
 _ROUND_TAG: Final = tag_of(RoundRecord)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +117,17 @@ class ReplicaMachine:
     def execute(self, parent: Post, place: Place, items: Sequence[bytes]) -> Post:
         """As the machine's: transactions are executed, everything else is entered in the docket."""
         witnesses = witnesses_of(place, items)
-        if self._ground.remember is None:
-            post, receipts = self._execute(parent, place, items, witnesses)
-        else:  # the parent's header stands for its whole state: docket, electorate and committee follow from the chain
-            where = f"{place.view} {place.time_us} ".encode() + b"".join(items)
-            post, receipts = self._ground.remember(
-                place.parent, where, lambda: self._execute(parent, place, items, witnesses)
-            )
+        # the parent's header stands for its whole state: docket, electorate and committee follow from the chain
+        where = f"{place.view} {place.time_us} ".encode() + b"".join(items)
+        post, receipts = self._once(place.parent, where, lambda: self._execute(parent, place, items, witnesses))
         self._keep(post.ledger.root, receipts)
         return post
+
+    def _once(self, on: bytes, question: bytes, answer: Callable[[], T]) -> T:
+        """What `answer` says, which depends on `on` and `question` alone; nodes of one process may share it."""
+        remember = self._ground.remember
+        found: T = answer() if remember is None else remember(on, question, answer)
+        return found
 
     def _execute(
         self, parent: Post, place: Place, items: Sequence[bytes], witnesses: Sequence[NodeId] | None
@@ -128,7 +135,7 @@ class ReplicaMachine:
         transactions = [each for each in map(self._transaction, items) if each is not None]
         context = BlockContext(place.epoch, place.height, place.time_us, place.parent, _roles(place))
         execution = self._ledger.apply(parent.ledger, context, transactions)
-        docket = advance(parent.docket or open_docket(parent.ledger, place, self._params), place)
+        docket = advance(parent.docket or self.open_docket(parent.ledger, place), place)
         clerk = Clerk(docket, place, self._ground.shard.shard, self._params, self.assessor, self._judge)
         if witnesses is not None:
             clerk.on_round(witnesses)
@@ -136,6 +143,10 @@ class ReplicaMachine:
         for item in items:
             clerk.on_item(item)
         return Post(execution.state, clerk.close()), execution.receipts
+
+    def open_docket(self, boundary: State, place: Place) -> Docket:
+        """The docket of the epoch whose first block is at `place`, on the state `boundary`."""
+        return self._once(place.parent, b"docket", lambda: open_docket(boundary, place, self._params))
 
     def _transaction(self, item: bytes) -> VerifiedTransaction | None:
         if not is_transaction(item):
@@ -174,7 +185,15 @@ class ReplicaMachine:
         shard = self._ground.shard.shard
         return Election(docket.epoch + 1, next_seed, shard, docket.electorate, docket.register, self._params)
 
+    def judge_claim(self, base: Hash, election: Election, claim: claims.Claim) -> Claim | None:
+        """What `claim` shows in `election`, the draw in the epoch that follows the header `base`; None for nothing."""
+        return self._once(base, b"claim " + encode(claim), lambda: election.judge(claim, self.assessor))
+
     # ------------------------------------------------------------ epochs
+
+    def register(self, boundary: State, epoch: int) -> Register:
+        """Who is registered in `epoch`, on the state `boundary` before it."""
+        return self._once(boundary.root, b"register %d" % epoch, lambda: read_register(boundary, epoch))
 
     def ends_epoch(self, state: Post, round_: int) -> bool:
         """As the machine's: with claim lists of a quorum, after R_len or earlier if a quarter of the leaders depart."""
@@ -218,7 +237,8 @@ class ReplicaMachine:
 
     def chunks(self, state: Post) -> Sequence[bytes]:
         """As the machine's."""
-        return [encode(chunk) for chunk in cut_all(state.ledger.trie)]
+        trie = state.ledger.trie
+        return self._once(trie.root, b"chunks", lambda: [encode(chunk) for chunk in cut_all(trie)])
 
     def restoring(self, root: Hash) -> Restoring:
         """As the machine's."""

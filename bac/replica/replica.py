@@ -28,9 +28,7 @@ from bac.finality.voter import KeyChain
 from bac.genesis import Genesis, GenesisShard, shard_of
 from bac.intake import Intake
 from bac.ledger.forwarding import Forwarding, Told
-from bac.ledger.membership import signing_key_at, standing_at
 from bac.ledger.mempool import Mempool
-from bac.ledger.records import Standing
 from bac.ledger.verifications import Verifications
 from bac.params import Params
 from bac.proofs.certificate import Scope
@@ -100,7 +98,7 @@ class Replica:
         self._armed = Micros(0)
         self.leadership: Leadership | None = None
         self.finality = Finality(self._site, ground.epoch)
-        self.candidacy = Candidacy(self._site, self.finality, self.machine.assessor, secrets)
+        self.candidacy = Candidacy(self._site, self.finality, self.machine, secrets)
 
     def _electorate(self, epoch: int) -> Electorate | None:
         known = self._epochs.get(epoch)
@@ -139,6 +137,8 @@ class Replica:
                 self._on_gossip(sender, message, now)
             case Claim() | ClaimList() | Departure():
                 self.candidacy.receive(sender, message)
+                if self.leadership is None and self.finality.term.is_quiet():
+                    return []  # it is for leaders, and for later
             case Evidence():
                 self._on_evidence(sender, message)
             case Acknowledgement() if self.candidacy.is_foreign(message):
@@ -239,13 +239,10 @@ class Replica:
     def _settle_in(self, epoch: Epoch, post: Post) -> None:
         """The state before an epoch is here: who is registered, with which keys, and who judges."""
         self.court = self.machine.court(epoch.number, epoch.electorate, post.ledger)
+        register = self.machine.register(post.ledger, epoch.number)
         self._keys.clear()
-        present: list[NodeId] = []
-        for identity, member in post.ledger.members():
-            self._keys[identity] = signing_key_at(identity, member, epoch.number)
-            if standing_at(member, epoch.number) not in (None, Standing.REMOVED, Standing.REVOKED):
-                present.append(identity)
-        self._roster.set(present)
+        self._keys.update(register.keys)
+        self._roster.set(register.present)
 
     def _announce_keys(self, now: Micros) -> None:
         """Hands in what this member has to announce, like a client of its own."""

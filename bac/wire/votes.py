@@ -8,6 +8,7 @@ Sources: docs/spec/wire.md WI-12 to WI-14.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, ClassVar, TypeAlias
 
 from msgspec import Meta
@@ -144,6 +145,7 @@ def ballot_of(header: Header) -> Ballot:
     return Ballot(header.epoch, header.view, header.height, header_hash(header))
 
 
+@lru_cache(maxsize=64)
 def ballot_preimage(ballot: Ballot, network: Hash, shard: int) -> bytes:
-    """The bytes that all who acknowledge sign."""
+    """The bytes that all who acknowledge sign; remembered for a while, as they come from each of them."""
     return signing_bytes(Domain.ACKNOWLEDGEMENT, network, shard, encode(ballot))

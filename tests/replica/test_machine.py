@@ -263,7 +263,7 @@ def test_execution_is_shared_by_the_hash_of_the_parent() -> None:
     place: Place = replace(yard.place(), time_us=Micros(9))
     shared.execute(yard.post, place, (yard.record(),))
     shared.execute(yard.post, yard.place(), (yard.record([0]),))
-    assert len({*asked}) == 3
+    assert len({each for each in asked if each[1] != b"docket"}) == 3
 
 
 RUN = """
