@@ -118,6 +118,7 @@ class Trace:
         self._sink = sink
         self._hash = sha256()
         self._parts: list[bytes] = [MAGIC]
+        self._is_any_long = False
         self.append: Final = self._parts.append
         self.pack: Final = HEAD.pack
         self.marks: list[bytes] = []
@@ -131,6 +132,8 @@ class Trace:
             self.append(payload)
         if rest:
             self.append(rest)
+        if len(payload) >= LONG or len(rest) >= LONG:
+            self._is_any_long = True
 
     def flush_batch(self) -> None:
         """Hashes what has gathered if it is enough to be worth it; the driver calls it at the same places each run."""
@@ -140,17 +143,23 @@ class Trace:
     def flush(self) -> None:
         """Hashes, and writes, what has gathered."""
         if self._parts:
-            short: list[bytes] = []
-            for part in self._parts:
-                if len(part) < LONG:
-                    short.append(part)
-                else:
-                    self._take(b"".join(short))
-                    self._take(part)
-                    short.clear()
-            self._take(b"".join(short))
+            for data in self._gathered() if self._is_any_long else (b"".join(self._parts),):
+                self._take(data)
             self._parts.clear()
+            self._is_any_long = False
             self.marks.append(self._hash.digest())
+
+    def _gathered(self) -> Iterator[bytes]:
+        """What has gathered: the short parts joined, the long ones as they are."""
+        short: list[bytes] = []
+        for part in self._parts:
+            if len(part) < LONG:
+                short.append(part)
+            else:
+                yield b"".join(short)
+                yield part
+                short.clear()
+        yield b"".join(short)
 
     def _take(self, data: bytes) -> None:
         self._hash.update(data)

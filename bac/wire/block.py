@@ -23,7 +23,7 @@ BODY_BYTES_MAX = 2**25
 BODY_ITEMS_MAX = 2**18
 
 
-class Body(Message, frozen=True, tag=16):
+class Body(Message, frozen=True, tag=16, cache_hash=True):
     """The ordered items of a block, each in its encoding: the record of the round (in view 0), transactions,
     certificates, claims, claim lists, late acknowledgements, departures, seed proofs, records of other shards,
     evidence, the new view of an opening.

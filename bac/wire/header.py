@@ -69,7 +69,7 @@ class Boundary(Message, frozen=True):
     successor: U32 | None
 
 
-class Header(Message, frozen=True, tag=4):
+class Header(Message, frozen=True, tag=4, cache_hash=True):
     """The header of a block. Certificates are ordered items in bodies; the header names the highest by rank.
 
     Attributes:

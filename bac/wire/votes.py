@@ -37,7 +37,7 @@ QuorumSignature: TypeAlias = Annotated[bytes, Meta(min_length=64, max_length=96)
 Bitmap: TypeAlias = Annotated[bytes, Meta(min_length=1, max_length=VOTERS_MAX // 8)]
 
 
-class Ballot(Message, frozen=True, tag=5):
+class Ballot(Message, frozen=True, tag=5, cache_hash=True):
     """What an acknowledgement says (V2): this header, in this view, at this height. No voter: all sign the same."""
 
     epoch: U64
