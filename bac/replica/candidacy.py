@@ -315,7 +315,7 @@ class Candidacy:
             if _is_met(roll, voter, window):
                 del self._late[voter, window]
             elif self._is_mine(_late_key(voter, window), leadership):
-                found.append(encode(given))
+                found.append(_encode(given))
         return tuple(item for item in found if item not in leadership.manifest)
 
     def collect(self, post: Post) -> tuple[bytes, ...]:
@@ -343,8 +343,8 @@ class Candidacy:
         return [] if self._seed_item is None else [self._seed_item]
 
 
-@lru_cache(maxsize=512)
-def _encode(said: Claim | ClaimList) -> bytes:
+@lru_cache(maxsize=2048)
+def _encode(said: Claim | ClaimList | Acknowledgement) -> bytes:
     """The encoding, remembered for a while: what is said stays open for some events."""
     return encode(said)
 
