@@ -120,7 +120,7 @@ class Replay:
         self._params = params
         self._keys: dict[NodeId, bytes] = {}
         shard = ground.shard.shard
-        self.scope = Scope(ground.network, shard, suite.quorum)
+        self.scope = Scope(ground.network, shard, suite.quorum, authority, suite)
         self._intake = Intake(ground.network, shard, authority, suite, self._keys.get)
         self._epochs: dict[int, Epoch] = {}
         self._is_drawn = True
