@@ -52,7 +52,7 @@ class Ballots:
         self._items += items
 
     def committee(self, draw: Draw, last: Header) -> tuple[tuple[bytes, int], ...]:
-        """The committee that these bodies elect for the electorate of `draw`; if `last` is a restart, they elect nobody."""
+        """The committee that these bodies elect for the electorate of `draw`: nobody, if `last` is a restart."""
         claims = {} if is_restart(last) else self._claims()
         named = dict.fromkeys(each for listed in self._lists(claims).values() for each in listed)
         sizes = CommitteeParams(self._params.primary_weight, self._params.candidate_weight, self._params.max_leaders)
