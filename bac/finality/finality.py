@@ -420,7 +420,13 @@ class Finality:
         return path[0].header.height, path[0].hash
 
     def missing_units(self) -> int:
-        """R9: units of the electorate that did not acknowledge the highest certificate known; all without one."""
+        """R9: units of the electorate that are not heard of any more, once this node has given up its view or retired.
+
+        Before: those that did not acknowledge the highest certificate known; all without one.
+        """
+        silent = self.term.silent_units()
+        if silent is not None:
+            return silent
         certificate = self.term.voter.highest_below(self.term.voter.view + 1)
         known = None if certificate is None else self.term.voters_for(certificate.ballot)
         electorate = known or self.term.epoch.electorate

@@ -117,6 +117,13 @@ class Tenure(Views):
         """The units of those who made them."""
         return sum(units_of(self.epoch.electorate, each.state) for each in self.statements.values())
 
+    def silent_units(self) -> int | None:
+        """R9: units of the voters that neither wish, nor state, nor retired; None while this node waits for nobody."""
+        if not self.is_retired and self.recovery.wish <= self.voter.view:
+            return None
+        heard = self.recovery.heard() | self.statements.keys()
+        return sum(each.units for each in self.epoch.electorate.members if each.identity not in heard)
+
     # ------------------------------------------------------------ the restart
 
     def is_quiet(self) -> bool:
