@@ -10,6 +10,7 @@ Source: docs/spec/finality.md R10 to R15; docs/cli.md.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,24 +156,27 @@ class Operator:
         return Done(epoch, shown, order, file)
 
     def _statements(self, epoch: int, plan: Plan) -> Mapping[str, Any]:
-        """What the node that knows most says, once all that run have retired, or no more come."""
-        running = {self.network.homes[name].identity for name in self.names}
+        """What most nodes say alike, once all that run have retired, or no more come for a while."""
         end = time.monotonic() + plan.patience
         known, since = 0, time.monotonic()
         while True:
-            said = [each for each in self.ask("retirements").values() if each["epoch"] == epoch]
-            best = max(said, key=lambda each: each["retired_units"], default=None)
-            if best is not None and best["retired_units"] > known:
-                known, since = best["retired_units"], time.monotonic()
-            missing = [] if best is None else [
-                each for each in best["members"] if each["identity"] in running and not each["has_retired"]
-            ]  # fmt: skip
-            is_late = time.monotonic() > min(end, since + CONVINCED_SECONDS)
-            if best is not None and known and (not missing or is_late):
-                return best
+            said = [each for each in self.ask("retirements").values() if each["epoch"] == epoch and each["digest"]]
+            best, count = _most_told(said)
+            if best is not None:
+                if best["retired_units"] > known:
+                    known, since = best["retired_units"], time.monotonic()
+                is_whole = not self._awaited(best) and 2 * count > len(self.names)
+                if is_whole or time.monotonic() > min(end, since + CONVINCED_SECONDS):
+                    return best
             if time.monotonic() > end:
                 raise CommandFailed("timeout", "no voter has stated that it retires")
             time.sleep(POLL_SECONDS)
+
+    def _awaited(self, shown: Mapping[str, Any]) -> list[bytes]:
+        """Voters that run, and have not retired."""
+        running = {self.network.homes[name].identity for name in self.names}
+        voters = (each for each in shown["members"] if not each["has_retired"])
+        return [each["identity"] for each in voters if each["identity"] in running]
 
     def _order(self, shown: Mapping[str, Any], plan: Plan) -> Reconfigure:
         """The order for these statements.
@@ -203,3 +207,10 @@ class Operator:
             if time.monotonic() > end:
                 raise CommandFailed("timeout", "the restart is not confirmed yet; it may still be")
             time.sleep(POLL_SECONDS)
+
+
+def _most_told(said: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | None, int]:
+    """What most nodes say, of equally many what tells of more units, and how many: no node alone is believed."""
+    counts = Counter(each["digest"] for each in said)
+    best = max(said, key=lambda each: (counts[each["digest"]], each["retired_units"]), default=None)
+    return best, 0 if best is None else counts[best["digest"]]

@@ -46,7 +46,7 @@ def test_a_shard_that_lost_three_of_seven_goes_on(console: Console) -> None:
         assert row["verdict"] == "holds"
         for words in (("reputation", "verify"), ("committee", "verify", "--all")):
             assert console(*words, "--json").status == 0
-        processes.start(network, ["n04"])
+        assert console("node", "start", "n04").status == 0
         height = console.data("chain", "head")["height"]
         until(lambda: head(homes["n04"].path) >= height)
     finally:
