@@ -18,6 +18,7 @@ from bac.sim.simulation import Simulation
 from bac.sim.trial import Attacked
 from bac.sim.world import SECOND, World
 from bac.types import Micros, NodeId
+from bac.wire.header import header_hash
 from bac.wire.transactions import AuthorityOrder, Reconfigure, Summon
 from bac.wire.votes import retirements_digest
 from tests.replica.worlds import ALWAYS, Honest
@@ -153,6 +154,10 @@ class Rescue:
             self.pass_until(self.now + 0.25)
             if self.simulation.time >= self.payments[-1][2] and not self._jury.liveness.unsettled():
                 break
+        at: dict[int, bytes] = {}
+        for commit in self.commits:  # by whomever, also by those who are gone: nothing that they reported is undone
+            height, block_hash = commit.block.header.height, header_hash(commit.block.header)
+            assert at.setdefault(height, block_hash) == block_hash
         verdicts = self._jury.finish(self.simulation.time)
         idle = [each.check for each in verdicts if each.check in ALWAYS - {"durability"} and not each.examined]
         wrong = [f"{each.check}: {line}" for each in verdicts for line in each.violations]

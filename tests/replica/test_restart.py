@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from bac.finality.records import load_record
 from bac.ledger.records import Standing
@@ -102,6 +103,25 @@ def test_who_was_removed_comes_back_and_follows(seed: int, back: float) -> None:
         assert run.tenure(node).epoch.number >= following
         assert not run.tenure(node).voter.is_elector
     assert run.finish() == []
+
+
+def test_below_the_share_it_is_an_act_of_trust_and_says_so() -> None:
+    """R12, R14, LE-25: one is away for a while and is not removed; it takes up its vote when it comes back."""
+    run = lost(4, 7, 3, 3.0)
+    run.simulation.hosts[3].crash(run.simulation.time)
+    run.staying = (0, 1, 2)
+    run.summon(1)
+    away = run.trial.ids[3]
+    order = replace(run.order(0), removed=tuple(each for each in run.order(0).removed if each != away))
+    run.hand_in(0, order)
+    run.wait(lambda: all(run.tenure(each).epoch.number > 0 for each in run.staying))
+    run.simulation.hosts[3].construct(run.simulation.time)
+    run.staying = (0, 1, 2, 3)
+    assert run.finish() == []
+    record = ledger(run).reconfigured()
+    assert record is not None
+    assert record.by_trust
+    assert run.tenure(3).voter.is_elector
 
 
 class Renewed(Honest):
