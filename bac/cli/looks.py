@@ -36,7 +36,7 @@ def line_of(network: Network, status: Status) -> NodeLine:
         rejected=None if tally is None else sum(count for name, count in tally.items() if "rejected" in name),
         cpu_us=None if used is None else used.cpu_us, memory_bytes=None if used is None else used.memory_bytes,
         pid=status.pid, identity=network.homes[status.name].identity.hex(),
-        missing_units=health.get("missing_units"), restarted=grounds_of(health.get("restart")),
+        missing_units=health.get("silent_units"), restarted=grounds_of(health.get("restart")),
     )  # fmt: skip
 
 

@@ -20,9 +20,9 @@ WIDE: Final = 100
 class NodeLine(Row, frozen=True):
     """One node at one time; what it does not say is null.
 
-    `commits` are blocks that it has confirmed; `missing_units` are of voters that it does not hear, by its last word;
-    `restarted`: on what grounds the authority has restarted the shard. Processor time is since its start: rates are for
-    whoever looks twice.
+    `commits` are blocks that it has confirmed; `missing_units` are of voters that it does not hear, once it waits in
+    vain; `restarted`: on what grounds the authority has restarted the shard. Processor time is since its start: rates
+    are for whoever looks twice.
     """
 
     WIDE = frozenset({"identity", "rejected", "cpu_us", "missing_units", "restarted"})

@@ -14,7 +14,8 @@ evidence                             evidence ordered in the present epoch: epoc
 graph                                the leaders' events of the present epoch, as this node has them; None: it has none
 retirements                          who has retired from the present epoch, whether they are enough, on which block
                                      they stand, and what an order to restart names; see `_retirements`
-health                               units that vote, and that are missing; the last restart by the authority, if any
+health                               units that vote, that are missing, and that are silent (once the node waits in vain);
+                                     the last restart by the authority, if any
 receipt        id                    `bac.ledger.answers.ReceiptAnswer`, encoded; None: not decided, or long ago
 =============  ====================  =============================================================================
 
@@ -184,6 +185,7 @@ def _health(node: LedgerNode, state: State) -> dict[str, Any]:
         "epoch": node.finality.term.epoch.number,
         "total_units": node.finality.term.epoch.electorate.total_units,
         "missing_units": node.finality.missing_units(),
+        "silent_units": node.finality.term.silent_units(),
         "has_retired": node.finality.term.is_retired,
         "restart": _restart(state),
     }

@@ -28,6 +28,10 @@ def test_a_shard_that_lost_three_of_seven_goes_on(console: Console) -> None:
         assert (ran.status, ran.error["code"]) == (8, "too-few-left")
         ran = console("ca", "reconfigure", "--remove", "n04", "--remove", "n05", "--remove", "n06", "--json")
         assert (ran.status, ran.error["code"]) == (8, "too-few-retired")
+        missing = console.data("status")["missing_units"]
+        with Client(homes["n00"].path) as client:
+            silent = {each["identity"]: each["units"] for each in client.query("retirements")["members"]}
+        assert missing == sum(silent[homes[name].identity] for name in ("n03", "n04", "n05", "n06"))
         processes.resume(homes["n03"])
         ran = console("ca", "reconfigure", "--remove", "n00", "--json")
         assert (ran.status, ran.error["code"]) == (2, "has-retired")

@@ -72,7 +72,7 @@ def test_two_events_in_one_place_are_a_fork() -> None:
 
 
 def test_an_item_invalid_by_itself_convicts_its_creator() -> None:
-    """RP-26: rubbish, a bad signature, a round, an order to restart; never what only the state shows to be worthless."""
+    """RP-26: rubbish, a bad signature, a round, an order to restart; never what only the state shows."""
     yard = Yard()
     leader = yard.epoch.committee[0].identity
     good = yard.transact(leader, Transfer(yard.ids[1], 5), fee=50_000)
