@@ -14,8 +14,8 @@ evidence                             evidence ordered in the present epoch: epoc
 graph                                the leaders' events of the present epoch, as this node has them; None: it has none
 retirements                          who has retired from the present epoch, whether they are enough, on which block
                                      they stand, and what an order to restart names; see `_retirements`
-health                               units that vote, that are missing, and that are silent (once the node waits in vain);
-                                     the last restart by the authority, if any
+health                               units that vote, that are missing, that are silent (if the node waits in vain); the
+                                     last restart by the authority, if any
 receipt        id                    `bac.ledger.answers.ReceiptAnswer`, encoded; None: not decided, or long ago
 =============  ====================  =============================================================================
 

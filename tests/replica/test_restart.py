@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import pytest
 from msgspec.structs import replace
 
-from bac.finality.records import load_record
+from bac.errors import Rejected
+from bac.finality.records import load_record, load_records
+from bac.ledger.light import Checkpoint, LightClient
 from bac.ledger.records import Standing
 from bac.ledger.state import State
 from bac.proofs.confirmation import verify_record
 from bac.sim.journeys import Journeys
 from bac.sim.replica import ReplicaTrial
 from bac.sim.world import World
+from bac.types import Micros
 from bac.wire.header import RETIREMENT_VIEW
 from tests.replica.rescue import Rescue
 from tests.replica.worlds import Honest, world
@@ -60,6 +64,29 @@ def test_the_chain_goes_on_without_them(seed: int, nodes: int, gone: int) -> Non
     assert ended is not None
     assert ended.proof.path[0].view == RETIREMENT_VIEW
     verify_record(ended, epoch, run.trial.oracle.epochs[epoch].electorate, run.trial.oracle.scope)
+
+
+def test_a_light_client_follows_through_a_restart() -> None:
+    """LE-29, WI-40: with the authority's key of genesis, from records alone; with another one it stops there."""
+    run = lost(1, 7, 3, 3.0)
+    run.rescue(0, 1)
+    assert run.finish() == []
+    first, scope = run.trial.oracle.epochs[0].electorate, run.trial.oracle.scope
+    checkpoint = Checkpoint(0, first.root, Micros(0), bytes(64))
+    records = list(load_records(run.simulation.hosts[2].disk))
+    believing = LightClient(checkpoint, first, scope, run.trial.params, Micros(0))
+    for record in records:
+        believing.follow(record, Micros(0))
+    assert believing.epoch == run.tenure(2).epoch.number
+    restarted = ledger(run).reconfigured()
+    assert restarted is not None
+    doubting = LightClient(
+        checkpoint, first, dataclasses.replace(scope, authority=bytes(32)), run.trial.params, Micros(0)
+    )
+    for record in records[: restarted.epoch]:
+        doubting.follow(record, Micros(0))
+    with pytest.raises(Rejected):
+        doubting.follow(records[restarted.epoch], Micros(0))
 
 
 def test_an_epoch_that_had_ended_is_closed_and_the_next_one_restarted() -> None:
