@@ -39,6 +39,7 @@ Genesis = Annotated[Path | None, typer.Option("--genesis", help="Of the network:
 Shard = Annotated[int, typer.Option("--shard", help="The shard that the order is for.")]
 Life = Annotated[str, typer.Option("--for", help="How long it is good: 90d, 2y, 12h.")]
 HERE: Final = Path("ca")
+TRUST: Final = "trust"
 
 
 class Made(Row, frozen=True):
@@ -261,7 +262,12 @@ def reconfigure(
     rows = [
         _restarted(done, names) for done in operator.run(Plan(removed, is_trusting, parse_duration(timeout) / SECOND))
     ]
-    RECONFIGURE.show(rows, output, as_json)
+    warnings = [
+        f"epoch {row.epoch}: too few had retired; the chain records an act of trust"
+        for row in rows
+        if row.grounds == TRUST
+    ]
+    RECONFIGURE.show(rows, output, as_json, warnings)
 
 
 def _signer(network: Network, ca: Path | None, passphrase_file: Path | None, member: Member) -> tuple[Signer, Path]:
@@ -286,7 +292,7 @@ def _restarted(done: Done, names: Mapping[NodeId, str]) -> Restarted:
     return Restarted(
         epoch=done.epoch, parent_height=done.order.parent_height, parent=done.order.parent.hex(),
         retired_units=shown["retired_units"], total_units=shown["total_units"],
-        grounds="statements" if shown["is_enough"] else "trust",
+        grounds="statements" if shown["is_enough"] else TRUST,
         left=sorted(named(each) for each in voters if each not in done.order.removed),
         removed=sorted(named(each) for each in done.order.removed), order_file=str(done.file),
     )  # fmt: skip

@@ -15,6 +15,8 @@ from bac.ledger.records import Standing
 from bac.ledger.state import State
 from bac.proofs.confirmation import verify_record
 from bac.sim.journeys import Journeys
+from bac.sim.latency import Latency
+from bac.sim.links import LinkClass, Links
 from bac.sim.replica import ReplicaTrial
 from bac.sim.world import World
 from bac.types import Micros
@@ -171,6 +173,15 @@ def test_who_was_removed_is_renewed_and_votes_again() -> None:
     assert max(voting) == max(run.trial.oracle.epochs)
     assert restarted.epoch + 1 not in voting
     assert all(5 not in run.electorate(number) for number in range(restarted.epoch + 1, max(voting) + 1))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_one_message_in_seven_is_lost(seed: int) -> None:
+    """R10, R13: what has had no effect is said again: summons, statements, order, restart, acknowledgements."""
+    lossy = Links(LinkClass(latency=Latency.uniform(5_000, 50_000), loss_q16=2**16 // 7))
+    run = lost(seed, 8, 3, 2.0 + seed, links=lossy)
+    run.rescue(0, 1)
+    assert run.finish() == []
 
 
 def test_a_crash_between_statement_and_restart_changes_nothing() -> None:
