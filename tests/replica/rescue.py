@@ -11,8 +11,8 @@ from bac.finality.retirement import Tenure
 from bac.sim.checks.court import Court
 from bac.sim.checks.jury import Jury
 from bac.sim.facts import Committed, Fact, Healed, Submitted
+from bac.sim.ledger_trial import LedgerTrial
 from bac.sim.network import Network
-from bac.sim.replica import ReplicaTrial
 from bac.sim.seeds import generator
 from bac.sim.simulation import Simulation
 from bac.sim.trial import Attacked
@@ -33,7 +33,7 @@ class Rescue:
     """
 
     def __init__(
-        self, world: World, gone: Sequence[int], falls: float, factory: type[ReplicaTrial] = Honest, back: float = 0.0
+        self, world: World, gone: Sequence[int], falls: float, factory: type[LedgerTrial] = Honest, back: float = 0.0
     ) -> None:
         """`back`: so long after the fall the gone come back with their disks, s; 0 for never."""
         self.world, self.gone = world, gone
@@ -116,14 +116,14 @@ class Rescue:
         return identity in self.tenure(node).epoch.electorate.places
 
     def order(self, node: int) -> Reconfigure:
-        """What is ordered by default: on the highest certificate, without whoever has not retired."""
+        """On the highest certificate, without whoever has not retired, and those who are gone but do not vote now."""
         tenure = self.tenure(node)
         shown = tenure.retirements()
         assert shown is not None
         top = tenure.epoch.base_rank if shown.certificate is None else rank_of(shown.certificate)
         retired = {state.identity for state in shown.states}
-        removed = tuple(each for each in tenure.electors if each not in retired)
-        return Reconfigure(top.height, top.hash, retirements_digest(shown), removed)
+        removed = {each for each in tenure.electors if each not in retired} | {self.trial.ids[n] for n in self.gone}
+        return Reconfigure(top.height, top.hash, retirements_digest(shown), tuple(sorted(removed)))
 
     def restart(self, node: int) -> Reconfigure:
         """The order is handed in at `node`, and all who are left get to the next epoch."""
