@@ -30,7 +30,7 @@ from bac.wire.codec import decode, encode
 from bac.wire.transactions import AuthorityOrder, Order, Reconfigure, Summon
 
 WATCH_SECONDS: Final = 4.0
-"""How long a chain must stand still to be taken for dead: idle blocks come more often."""
+"""How long no node may hear a quorum: wishes get to everybody by the third repetition."""
 POLL_SECONDS: Final = 0.1
 EPOCHS_MAX: Final = 2
 """Restarts in a row: where an epoch had ended, its next one was drawn with those who are gone."""
@@ -115,7 +115,7 @@ class Operator:
     def run(self, plan: Plan) -> Iterator[Done]:
         """Restarts the present epoch, and the next one, if that was drawn before with those who are gone."""
         for _ in range(EPOCHS_MAX):
-            self.require_standstill()
+            self.require_standstill(plan)
             done = self._restart(plan)
             yield done
             recorded = max((each["restart"] or {"epoch": -1} for each in self.ask("health").values()),
@@ -124,16 +124,28 @@ class Operator:
                 return
             say(f"epoch {done.epoch} had ended already; the next one is restarted, too")
 
-    def require_standstill(self) -> None:
-        """CommandFailed `not-at-a-standstill` where blocks are confirmed and nobody has retired."""
-        first = self._height()
-        end = time.monotonic() + WATCH_SECONDS
+    def require_standstill(self, plan: Plan) -> None:
+        """Returns when it is sure that no quorum is there; at once, where somebody has retired.
+
+        Raises:
+            CommandFailed: `not-at-a-standstill`: blocks are confirmed.
+        """
+        first, end = self._height(), time.monotonic() + plan.patience
+        since: float | None = None
         while time.monotonic() < end:
             if any(each["retired_units"] for each in self.ask("retirements").values()):
                 return
             if self._height() > first:
                 raise CommandFailed("not-at-a-standstill", "the shard confirms blocks: it needs no restart")
+            since = (since or time.monotonic()) if self._lacks_quorum() else None
+            if since is not None and time.monotonic() - since > WATCH_SECONDS:
+                return
             time.sleep(POLL_SECONDS)
+
+    def _lacks_quorum(self) -> bool:
+        """Whether even the node that hears most waits in vain, and does not hear a third of the units."""
+        told = [each for each in self.ask("health").values() if each["silent_units"] is not None]
+        return bool(told) and all(3 * each["silent_units"] >= each["total_units"] for each in told)
 
     def _height(self) -> int:
         return max(int(each["height"]) for each in self.ask("head").values())

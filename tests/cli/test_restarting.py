@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bac.cli import restarting
 from bac.cli.errors import CommandFailed
 from bac.cli.restarting import Operator, Plan
 from bac.types import NodeId
@@ -36,7 +37,7 @@ class Faked(Operator):
         homes = {name: SimpleNamespace(identity=IDS[place]) for place, name in enumerate(said)}
         network: Any = SimpleNamespace(homes=homes, path=kept)
         member: Any = SimpleNamespace(network=b"n" * 32, shard=0)
-        self.said, self.told, self.ends = said, list[Order](), True
+        self.said, self.told, self.ends, self.silent, self.height = said, list[Order](), True, 3, 42
         super().__init__(network, lambda order: Order(encode(order), bytes(64)), member, kept)
 
     def __post_init__(self) -> None:
@@ -46,9 +47,11 @@ class Faked(Operator):
         if question == "retirements":
             return self.said
         if question == "health":
-            return {name: {"restart": {"epoch": 3}} for name in self.names}
+            known = {"restart": {"epoch": 3}, "silent_units": self.silent, "total_units": 7}
+            return dict.fromkeys(self.names, known)
         is_over = self.ends and any(isinstance(order, Reconfigure) for order in self.orders())
-        return {name: {"epoch": 4 if is_over else 3, "height": 42} for name in self.names}
+        self.height += self.silent < 3
+        return {name: {"epoch": 4 if is_over else 3, "height": self.height} for name in self.names}
 
     def tell(self, operation: Order) -> None:
         self.told.append(operation)
@@ -98,3 +101,15 @@ def test_what_cannot_be_ordered_is_not_signed(tmp_path: Path) -> None:
     assert fails(Faked(tmp_path, a=good, b=good, c=good), named) == "has-retired"
     (done,) = Faked(tmp_path, a=few, b=few, c=few).run(Plan(None, is_trusting=True, patience=0.3))
     assert len(done.order.removed) == 3
+
+
+def test_a_shard_that_confirms_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO-31: nobody is summoned while blocks are confirmed, nor before it is sure that no quorum is there."""
+    monkeypatch.setattr(restarting, "WATCH_SECONDS", 0.2)
+    nobody = statements(0)
+    growing = Faked(tmp_path, a=nobody, b=nobody, c=nobody)
+    growing.silent = 1
+    assert fails(growing) == "not-at-a-standstill"
+    assert growing.told == []
+    dead = Faked(tmp_path, a=nobody, b=nobody, c=nobody)
+    dead.require_standstill(Plan(None, is_trusting=False, patience=30))
