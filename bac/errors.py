@@ -50,6 +50,7 @@ class Code(StrEnum):
     SUPPLY_LIMIT = "supply-limit"
     WRONG_PARENT = "wrong-parent"  # a reconfiguration on another block than the one that it names
     NO_RETIREMENTS = "no-retirements"  # not those that the block carries
+    NOT_IN_BLOCKS = "not-in-blocks"  # a summons goes from node to node
     UNKNOWN_APPLICATION = "unknown-application"
 
     # Light clients (docs/spec/ledger.md LE-28, LE-29)

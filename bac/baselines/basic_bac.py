@@ -24,6 +24,7 @@ from bac.baselines.basic.proposals import Proposal, Proposals
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.suite import Suite
 from bac.errors import Code, Rejected
+from bac.finality.calls import is_call
 from bac.finality.chain import Link, Verdict, header_hash
 from bac.finality.confirmation import TWO_BLOCKS, TwoBlocks
 from bac.finality.epochs import Epoch
@@ -74,7 +75,7 @@ class BasicBac:
         signing = suite.key_pair(secrets.signing)
         me = NodeId(signing.public)
         ground = ground or lay(genesis, shard_of(genesis, me), self._params, kind=self.ELECTORATE)
-        scope = Scope(ground.network, ground.shard.shard, suite.quorum)
+        scope = Scope(ground.network, ground.shard.shard, suite.quorum, genesis.authority, suite)
         keys: dict[NodeId, bytes] = {each: each for each in ground.members}
         intake = Intake(scope.network, scope.shard, genesis.authority, suite, keys.get)
         self._verify = Verifications(intake)
@@ -113,6 +114,10 @@ class BasicBac:
 
     def on_transaction(self, transaction: VerifiedTransaction, now: Micros) -> Sequence[Effect]:
         """A client's transaction: kept, and handed to leaders. Raises Rejected."""
+        self.finality.term.now = now
+        if is_call(transaction):
+            self.finality.on_call(transaction)
+            return self._after([], now)
         self.mempool.add(transaction, self._confirmed_state().ledger)
         self._verify.learn(transaction)
         self._forwarding.take(transaction, now)
@@ -222,6 +227,9 @@ class BasicBac:
             raise Rejected(refusal.code, refusal.reason, sender) from refusal
         state = self._confirmed_state().ledger
         for each in verified:
+            if is_call(each):
+                self.finality.on_call(each)
+                continue
             try:
                 self.mempool.add(each, state)
             except Rejected:
@@ -322,14 +330,14 @@ class BasicBac:
             if link.header.time_us <= self.finality.term.now + self._params.ahead_us and self._is_valid(link):
                 signature = self._sign(proposal)
                 to = (proposal.proposer, *self.finality.term.targets(link))
-                self._site.out.send(to, Envelope(link.header, (signature,), None, None))
+                self._site.out.send(to, Envelope(link.header, (signature,), None, None, None))
 
     def _sign_again(self) -> None:
         """BB-2: what nobody has published since the last time is said to all leaders."""
         term, me = self.finality.term, self._site.me
         for proposal in self._proposals.open():
             if me in proposal.signatures and proposal.link.header.height > term.height:
-                envelope = Envelope(proposal.link.header, (proposal.signatures[me],), None, None)
+                envelope = Envelope(proposal.link.header, (proposal.signatures[me],), None, None, None)
                 self._site.out.send(term.epoch.leaders(), envelope)
 
     def _is_valid(self, link: Link) -> bool:
@@ -401,7 +409,7 @@ class BasicBac:
         link.body = Body(items)
         link.draft = derived
         proposal = self._proposals.get(link.hash) or self._proposals.add(link, self._site.me)
-        envelope = Envelope(link.header, (self._sign(proposal),), None, self._boundary_proof(link))
+        envelope = Envelope(link.header, (self._sign(proposal),), None, self._boundary_proof(link), None)
         term.push(term.epoch.leaders(), envelope, link.body)
         self._progress_us = now
 

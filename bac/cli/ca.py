@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,16 +13,22 @@ from bac.cli.identity import serial_text
 from bac.cli.noun import noun
 from bac.cli.output import Answer, AsJson, Format, Output, Row
 from bac.cli.passphrase import PassphraseFile, passphrase
+from bac.cli.place import HERE as NET
+from bac.cli.place import Net, judge_of, open_authority, open_network, owner_of
 from bac.cli.prefixes import choose
-from bac.cli.times import At, instant, parse_duration, show_time
+from bac.cli.restarting import Done, Operator, Plan, Signer
+from bac.cli.times import SECOND, At, instant, parse_duration, show_time
 from bac.genesis import Genesis as Beginning
 from bac.genesis import network_id
 from bac.node import credential as credentials
 from bac.node.authority import Authority, Register, admit_order, renew_order, revoke_order
 from bac.node.credential import Credential
+from bac.node.engine import Member
 from bac.node.identity import read_request
 from bac.node.keyfile import Fault, IdentityProblem, write_file
-from bac.types import Micros
+from bac.node.network import Network
+from bac.node.newcomer import sign_orders
+from bac.types import Micros, NodeId
 from bac.wire.codec import decode, encode
 from bac.wire.transactions import AuthorityOrder
 
@@ -33,6 +39,7 @@ Genesis = Annotated[Path | None, typer.Option("--genesis", help="Of the network:
 Shard = Annotated[int, typer.Option("--shard", help="The shard that the order is for.")]
 Life = Annotated[str, typer.Option("--for", help="How long it is good: 90d, 2y, 12h.")]
 HERE: Final = Path("ca")
+TRUST: Final = "trust"
 
 
 class Made(Row, frozen=True):
@@ -79,11 +86,28 @@ class Revoked(Row, frozen=True):
     order_files: list[str]
 
 
+class Restarted(Row, frozen=True):
+    """An epoch that the authority has ended: on which block, with whom, and without whom the shard goes on."""
+
+    WIDE = frozenset({"parent", "order_file"})
+
+    epoch: int
+    parent_height: int
+    parent: str
+    retired_units: int
+    total_units: int
+    grounds: str
+    left: list[str]
+    removed: list[str]
+    order_file: str
+
+
 INIT = Answer("ca.init", Made)
 ISSUE = Answer("ca.issue", Issued, many=True)
 LIST = Answer("ca.list", Issued, many=True)
 VERIFY = Answer("ca.verify", Verdict, many=True)
 REVOKE = Answer("ca.revoke", Revoked)
+RECONFIGURE = Answer("ca.reconfigure", Restarted, many=True)
 
 
 @app.command()
@@ -215,9 +239,63 @@ def verify(
         raise typer.Exit(Exit.CHECK_FAILED)
 
 
-def open_authority(directory: Path, passphrase_file: Path | None) -> Authority:
-    """The authority in a directory, with its secrets; asks for the passphrase if it is not in a file."""
-    return Authority.open(directory, passphrase(passphrase_file, str(directory / "ca.key")))
+@app.command()
+def reconfigure(
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", help="This node; default: who has not retired.")
+    ] = None,
+    is_trusting: Annotated[bool, typer.Option("--trust", help="Go on although too few have retired.")] = False,
+    net: Net = NET,
+    directory: Annotated[Path | None, typer.Option("--ca", envvar="BAC_CA", help="Default: the network's own.")] = None,
+    timeout: Annotated[str, typer.Option("--timeout", help="How long to wait for each step.")] = "60s",
+    passphrase_file: PassphraseFile = None,
+    output: Output = Format.TABLE,
+    as_json: AsJson = False,
+) -> None:
+    """Restart a shard that has lost more than a third of its voting units for good, without those who are gone."""
+    network = open_network(net)
+    removed = None if not remove else frozenset(owner_of(net, each) for each in remove)
+    member = judge_of(net)
+    signer, kept = _signer(network, directory, passphrase_file, member)
+    operator = Operator(network, signer, member, kept)
+    names = {home.identity: home.name for home in network.homes.values()}
+    rows = [
+        _restarted(done, names) for done in operator.run(Plan(removed, is_trusting, parse_duration(timeout) / SECOND))
+    ]
+    warnings = [
+        f"epoch {row.epoch}: too few had retired; the chain records an act of trust"
+        for row in rows
+        if row.grounds == TRUST
+    ]
+    RECONFIGURE.show(rows, output, as_json, warnings)
+
+
+def _signer(network: Network, ca: Path | None, passphrase_file: Path | None, member: Member) -> tuple[Signer, Path]:
+    """What signs orders for the network, and where they are kept."""
+    directory = network.ca if ca is None else ca
+    if directory is None:
+        return sign_orders(network.authority(), member), network.path / "restarts"
+    if passphrase_file is None and directory.resolve().parent == network.path.resolve():
+        passphrase_file = network.path / "passphrase"
+    authority = open_authority(directory, passphrase_file)
+    if decode(Beginning, network.genesis).authority != authority.ordering.public:
+        raise CommandFailed("not-this-network", f"the authority of {network.path} is another one")
+    return (lambda order: authority.order(order, member.network, member.shard)), directory / "restarts"
+
+
+def _restarted(done: Done, names: Mapping[NodeId, str]) -> Restarted:
+    def named(identity: bytes) -> str:
+        return names.get(NodeId(identity), identity.hex())
+
+    shown = done.shown
+    voters = [each["identity"] for each in shown["members"]]
+    return Restarted(
+        epoch=done.epoch, parent_height=done.order.parent_height, parent=done.order.parent.hex(),
+        retired_units=shown["retired_units"], total_units=shown["total_units"],
+        grounds="statements" if shown["is_enough"] else TRUST,
+        left=sorted(named(each) for each in voters if each not in done.order.removed),
+        removed=sorted(named(each) for each in done.order.removed), order_file=str(done.file),
+    )  # fmt: skip
 
 
 def due(register: Register, time: Micros, within_us: int) -> list[Credential]:

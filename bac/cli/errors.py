@@ -46,6 +46,7 @@ class Entry:
 
 
 _KEY = Exit.IDENTITY
+_RETIRED = "no order was signed; who has retired stays so for this epoch"
 CATALOGUE: Final[Mapping[str, Entry]] = MappingProxyType(
     {
         # wrong usage
@@ -62,6 +63,15 @@ CATALOGUE: Final[Mapping[str, Entry]] = MappingProxyType(
         "not-running": Entry(Exit.UNREACHABLE, "bac node start NAME"),
         "timeout": Entry(Exit.TIMEOUT, "bac net status shows what it waits for; --timeout gives it longer"),
         "busy": Entry(Exit.UNREACHABLE, "try again in a moment: the node's queue is full"),
+        # the restart of a shard
+        "not-at-a-standstill": Entry(Exit.REFUSED, "bac status shows how far it has confirmed"),
+        "too-few-retired": Entry(
+            Exit.REFUSED,
+            "start more nodes that were there; or --trust, an act of trust that the ledger records",
+            _RETIRED,
+        ),
+        "too-few-left": Entry(Exit.REFUSED, "start more nodes that were there, and run it again", _RETIRED),
+        "has-retired": Entry(Exit.USAGE, "--remove names who is gone; by default, whoever has not retired", _RETIRED),
         # identity
         "foreign-file": Entry(_KEY, "bac id show FILE says what a file is"),
         "damaged-file": Entry(_KEY, "take it from your copy; a damaged secret cannot be mended"),

@@ -17,7 +17,6 @@ from bac.finality.site import Block
 from bac.finality.validity import fits
 from bac.node.engine import Member
 from bac.node.ledger_engine import LedgerMember
-from bac.proofs.certificate import Scope
 from bac.proofs.confirmation import verify_confirmation, verify_record
 from bac.wire.block import BoundaryRecord, ConfirmationProof
 from bac.wire.codec import decode
@@ -76,7 +75,7 @@ def verify(proof: Proof, member: Member) -> None:
 
 def _confirmed(proof: Proof, member: LedgerMember) -> Block:
     """The block; follows the boundaries, and judges the confirmation by the electorate that they lead to."""
-    scope = Scope(member.network, member.shard, member.suite.quorum)
+    scope = member.scope
     electorate = member.first_electorate()
     for epoch, data in enumerate(proof.boundaries):
         _, electorate = verify_record(decode(BoundaryRecord, data), epoch, electorate, scope)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from bac.cli.gauge import usage
 from bac.cli.screen import Look, NodeLine
@@ -28,14 +29,22 @@ def line_of(network: Network, status: Status) -> NodeLine:
     """One node; what it does not say is null."""
     used = None if status.pid is None else usage(status.pid)
     report = status.report or {}
-    tally = report.get("tally")
+    tally, health = report.get("tally"), report.get("health") or {}
     return NodeLine(
         name=status.name, state=state_of(status), commits=report.get("commits"),
         waiting=report.get("waiting_inputs"), peers=report.get("peers_connected"),
         rejected=None if tally is None else sum(count for name, count in tally.items() if "rejected" in name),
         cpu_us=None if used is None else used.cpu_us, memory_bytes=None if used is None else used.memory_bytes,
         pid=status.pid, identity=network.homes[status.name].identity.hex(),
+        missing_units=health.get("silent_units"), restarted=grounds_of(health.get("restart")),
     )  # fmt: skip
+
+
+def grounds_of(restart: Mapping[str, Any] | None) -> str | None:
+    """The last restart by the authority, in words; None if there was none."""
+    if restart is None:
+        return None
+    return f"epoch {restart['epoch']}, {'an act of trust' if restart['by_trust'] else 'by statements of retirement'}"
 
 
 def state_of(status: Status) -> str:

@@ -10,13 +10,12 @@ from typing import Annotated, Final
 import typer
 
 from bac.cli.archive import From, export_of, open_chain
-from bac.cli.ca import open_authority
 from bac.cli.errors import CommandFailed
 from bac.cli.looks import look_at
 from bac.cli.noun import noun
 from bac.cli.output import Answer, AsJson, Format, Output, Row, say
 from bac.cli.passphrase import PassphraseFile
-from bac.cli.place import HERE, open_network
+from bac.cli.place import HERE, open_authority, open_network
 from bac.cli.screen import Look, NodeLine
 from bac.cli.times import SECOND, now, parse_duration
 from bac.node import processes
@@ -66,6 +65,8 @@ class State(Row, frozen=True):
     commits_min: int | None
     commits_max: int | None
     waiting: list[str]
+    missing_units: int | None
+    restarted: str | None
 
 
 class Exported(Row, frozen=True):
@@ -234,6 +235,8 @@ def summary(directory: str, look: Look, spares: Sequence[str], gone: Sequence[st
         spares=len({*idle} - {*gone}), commits_min=min(counts, default=None),
         commits_max=max(counts, default=None),
         waiting=[f"{node.name} {node.state}" for node in nodes if node.state != "running"] if running else [],
+        missing_units=min((node.missing_units for node in running if node.missing_units is not None), default=None),
+        restarted=next((node.restarted for node in running if node.restarted is not None), None),
     )  # fmt: skip
 
 

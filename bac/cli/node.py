@@ -10,13 +10,12 @@ from typing import Annotated, Final
 
 import typer
 
-from bac.cli.ca import open_authority
 from bac.cli.errors import CommandFailed
 from bac.cli.looks import look_at
 from bac.cli.noun import noun
 from bac.cli.output import Answer, AsJson, Format, Output, Row
 from bac.cli.passphrase import PassphraseFile
-from bac.cli.place import HERE, Net, home_of, open_network
+from bac.cli.place import HERE, Net, home_of, open_authority, open_network
 from bac.cli.screen import NodeLine
 from bac.cli.times import SECOND, now, parse_duration, show_time
 from bac.node import processes

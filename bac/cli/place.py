@@ -15,6 +15,7 @@ from bac.client import Client
 from bac.crypto.keys import NodeSecrets
 from bac.errors import Rejected
 from bac.node import keyfile, processes
+from bac.node.authority import Authority
 from bac.node.engine import Member
 from bac.node.identity import load_secrets
 from bac.node.network import Home, Network, load
@@ -108,6 +109,11 @@ def secrets_of(net: Path, who: str, passphrase_file: Path | None) -> NodeSecrets
 def genesis_file(net: Path) -> Path:
     """Where the genesis of the network stands."""
     return open_network(net).path / "genesis"
+
+
+def open_authority(directory: Path, passphrase_file: Path | None) -> Authority:
+    """The authority in a directory, with its secrets; asks for the passphrase if it is not in a file."""
+    return Authority.open(directory, passphrase(passphrase_file, str(directory / "ca.key")))
 
 
 def judge_of(net: Path) -> Member:

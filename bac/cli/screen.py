@@ -20,10 +20,12 @@ WIDE: Final = 100
 class NodeLine(Row, frozen=True):
     """One node at one time; what it does not say is null.
 
-    `commits` are blocks that it has confirmed. Processor time is since its start: rates are for whoever looks twice.
+    `commits` are blocks that it has confirmed; `missing_units` are of voters that it does not hear, once it waits in
+    vain; `restarted`: on what grounds the authority has restarted the shard. Processor time is since its start: rates
+    are for whoever looks twice.
     """
 
-    WIDE = frozenset({"identity", "rejected", "cpu_us"})
+    WIDE = frozenset({"identity", "rejected", "cpu_us", "missing_units", "restarted"})
 
     name: str
     state: str
@@ -35,6 +37,8 @@ class NodeLine(Row, frozen=True):
     memory_bytes: int | None = None
     pid: int | None = None
     identity: str | None = None
+    missing_units: int | None = None
+    restarted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

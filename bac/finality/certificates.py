@@ -5,6 +5,8 @@ Source: docs/spec/finality.md V2, V8, V9.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bac.errors import Code, Rejected
 from bac.proofs.certificate import Scope, Tally
 from bac.proofs.electorate import Electorate
@@ -21,8 +23,9 @@ VIEWS_MAX = 8
 class Tallies:
     """Collects acknowledgements of any header, known or not."""
 
-    def __init__(self, electorate: Electorate, scope: Scope) -> None:
-        self._electorate = electorate
+    def __init__(self, voters: Callable[[Ballot], Electorate | None], scope: Scope) -> None:
+        """`voters` says whose quorum certifies what a ballot is for; None while that is not known."""
+        self._voters = voters
         self._scope = scope
         self._tallies: dict[Ballot, Tally] = {}
         self._certified: set[Ballot] = set()
@@ -43,7 +46,10 @@ class Tallies:
         if spent >= BALLOTS_MAX or (tally is None and ballot in self._certified):
             return None
         if tally is None:
-            tally = Tally(ballot, self._electorate, self._scope)
+            voters = self._voters(ballot)
+            if voters is None:
+                return None
+            tally = Tally(ballot, voters, self._scope)
         if not tally.add(acknowledgement, source):
             return None
         self._tallies[ballot] = tally

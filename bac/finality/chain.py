@@ -14,8 +14,9 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Any, Final
 
+from bac.proofs.electorate import Electorate
 from bac.types import Hash
-from bac.wire.block import Body, Envelope
+from bac.wire.block import Body, Envelope, Restart
 from bac.wire.header import Header, Kind, Rank
 from bac.wire.header import header_hash as compute_hash
 from bac.wire.votes import Certificate, NewView
@@ -61,6 +62,8 @@ class Link:
         new_view: of an opening, once judged.
         successors: of the last block, once executed.
         draft: what follows from parent and body, if found before the header was acceptable.
+        restart: of an opening of the retirement view: by whose order it stands.
+        voters: of the same: who is left to certify it, and what follows it.
     """
 
     header: Header
@@ -78,6 +81,8 @@ class Link:
     new_view: NewView | None = None
     successors: Any = None
     draft: Any = None
+    restart: Restart | None = None
+    voters: Electorate | None = None
 
     @property
     def rank(self) -> Rank:
@@ -119,6 +124,12 @@ class Link:
         while link is not None and link.header.height > height:
             link = link.parent
         return link is other
+
+
+def voters_at(link: Link) -> Electorate | None:
+    """R14: who is left to certify a header of the retirement view; None where the restart below it is not known."""
+    below = link.parent if link.header.kind is Kind.CLOSING else link
+    return None if below is None else below.voters
 
 
 class Tree:

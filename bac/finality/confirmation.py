@@ -59,4 +59,6 @@ def prove(tree: Tree, block: Link, confirmed: Link, carrier: Link) -> Confirmati
     bottom = block.header.height
     path = [link.header for link in takewhile(lambda link: link.header.height >= bottom, confirmed.path())]
     assert len(path) <= PATH_MAX, "an epoch is shorter than a path may be"
-    return ConfirmationProof(tuple(reversed(path)), tree.vouchers[confirmed.hash], carrier.header, carrier.certificate)
+    return ConfirmationProof(
+        tuple(reversed(path)), tree.vouchers[confirmed.hash], carrier.header, carrier.certificate, confirmed.restart
+    )  # fmt: skip

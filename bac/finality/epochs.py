@@ -8,7 +8,8 @@ Source: docs/spec/finality.md E1, E6, E7, R1, R5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from bac.finality.machine import NO_SUMMARY, Draw
@@ -160,12 +161,19 @@ class Successors:
     boundary: Boundary
 
 
-def succeed(epoch: Epoch, draw: Draw, params: Params) -> Successors:
-    """E7: the electorate drawn if it qualifies, else the present one less culprits and leavers."""
+def succeed(epoch: Epoch, draw: Draw, params: Params, removed: Collection[NodeId] = ()) -> Successors:
+    """E7: the electorate drawn if it qualifies, else the present one less culprits and leavers.
+
+    Whom the authority has `removed` is in neither.
+    """
     kind = type(epoch.electorate)
+    present = epoch.electorate
+    if removed:
+        present = kind(member for member in present.members if member.identity not in removed)
+        draw = replace(draw, electors=tuple(each for each in draw.electors if each.identity not in removed))
     electorate = kind(draw.electors) if draw.electors else None
     if electorate is None or not qualifies(electorate, params):
-        electorate = kind(_remaining(epoch.electorate, draw, params))
+        electorate = kind(_remaining(present, draw, params))
     committee = seat(draw.committee, electorate, params)
     boundary = Boundary(electorate.root, compute_committee_hash(committee), draw.seed, draw.summary, None)
     return Successors(electorate, committee, boundary)

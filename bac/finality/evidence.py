@@ -13,7 +13,7 @@ from typing import TypeAlias
 from bac.crypto.suite import Suite
 from bac.errors import Rejected
 from bac.finality.newview import highest
-from bac.proofs.certificate import Scope, verify_certificate
+from bac.proofs.certificate import Scope, verify_certificate, verify_signers
 from bac.proofs.electorate import Electorate
 from bac.proofs.merkle import is_included
 from bac.types import NodeId
@@ -26,7 +26,7 @@ from bac.wire.evidence import (
     HiddenCertificate,
     SignedBallot,
 )
-from bac.wire.header import Header, Kind, header_hash
+from bac.wire.header import RETIREMENT_VIEW, Header, Kind, header_hash
 from bac.wire.registry import decode_item
 from bac.wire.signed import preimage
 from bac.wire.votes import Certificate, NewView, State, ballot_of, ballot_preimage
@@ -142,7 +142,8 @@ class Court:
     def _signers(self, given: SignedBallot, electorate: Electorate) -> tuple[NodeId, ...]:
         if isinstance(given, Certificate):
             try:
-                return tuple(each.identity for each in verify_certificate(given, electorate, self.scope))
+                judge = verify_signers if given.ballot.view == RETIREMENT_VIEW else verify_certificate  # R14
+                return tuple(each.identity for each in judge(given, electorate, self.scope))
             except Rejected:
                 return ()
         member = electorate.find(given.voter)

@@ -3,7 +3,7 @@
 A source of blocks (basic BAC, or the hashgraph's pipeline) submits headers that leaders signed, with bodies, and reads
 `term` to know where the chain stands. Finality knows nothing of how bodies come about.
 
-Theory of operation. There is one `Views` object per epoch; this file moves from one to the next. Whoever holds the
+Theory of operation. There is one `Tenure` object per epoch; this file moves from one to the next. Whoever holds the
 proof of the last block of an epoch, and the state after it, records the boundary and enters the next epoch; messages of
 an older epoch are answered with the record of its end, messages of a newer one with the question for records. A node
 that is far behind leaps from record to record, each judged by the electorate before it, and fetches the state.
@@ -22,14 +22,15 @@ from bac.finality import records
 from bac.finality.catchup import PULL_TIMER, serve_body, serve_envelopes
 from bac.finality.chain import Link, Tree, Verdict, header_hash
 from bac.finality.epochs import Epoch, Successors, following
+from bac.finality.retirement import Tenure
 from bac.finality.site import Block, Site
 from bac.finality.term import VIEW_TIMER
-from bac.finality.views import Views
 from bac.proofs.electorate import Electorate
 from bac.protocol import Commit, Effect, SetTimer, Timer
 from bac.types import Micros, NodeId
 from bac.wire.block import Body, BoundaryRecord, ConfirmationProof, Envelope
-from bac.wire.sync import EnvelopeBatch, EnvelopePull, RecordPull
+from bac.wire.sync import EnvelopeBatch, EnvelopePull, RecordPull, TransactionBatch
+from bac.wire.transactions import VerifiedTransaction
 from bac.wire.transfer import BodyChunk, BodyPull, StateChunk, StatePull
 from bac.wire.votes import Acknowledgement, Certificate, NewView, StateAnnouncement, Wish, WishBatch
 
@@ -80,18 +81,19 @@ class Finality:
 
     # ------------------------------------------------------------ restart
 
-    def _restore(self, epoch: Epoch) -> Views:
+    def _restore(self, epoch: Epoch) -> Tenure:
         state = self._load_state(epoch)
         self._settle_in(epoch, state)
-        term = Views(self.site, epoch, state, records.load_vote(self.site.store))
+        term = Tenure(self.site, epoch, state, records.load_vote(self.site.store))
         self._remember(epoch)
         self._served = [term.tree]
         term.is_replaying = True
         for envelope, body in records.load_blocks(self.site.store, epoch.number):
             link = term.tree.add(envelope.header, header_hash(envelope.header))
             link.body, link.is_signed, link.is_saved = body, True, True
-            if envelope.signatures or envelope.certificate is not None:  # else only a quorum vouched for it
-                link.envelope = envelope
+            term.mark(link, envelope.restart)
+            if envelope.signatures or envelope.certificate is not None or envelope.restart is not None:
+                link.envelope = envelope  # else only a quorum vouched for it
             if envelope.certificate is not None:  # a crash may have come before the vote record that holds it
                 term.learn(envelope.certificate, None)
             term.settle(link)
@@ -169,6 +171,13 @@ class Finality:
         """What follows from what the source of blocks did."""
         return self._finish()
 
+    def on_call(self, transaction: VerifiedTransaction) -> None:
+        """R10, R13: the authority calls; what is news is told to all members once, and heeded."""
+        news = self.site.calls.take(transaction)
+        if news is not None:
+            self.site.out.send(self.site.others, TransactionBatch((news,)))
+            self.term.heed()
+
     def place(self, envelope: Envelope, body: Body) -> None:
         """The source of blocks has a header that leaders signed, and its body. Raises Rejected."""
         if envelope.header.epoch != self.term.epoch.number:
@@ -185,8 +194,7 @@ class Finality:
             self._advance()
             self.term.vote()
             self._advance()
-            if self.term.voter.view:
-                self.term.open()
+            self.term.open()
         return self.site.out.take()
 
     def _set_repeat(self, now: Micros) -> None:
@@ -355,10 +363,11 @@ class Finality:
         self._remember(epoch)
         self._leap = None
         self._settle_in(epoch, state)
-        self.term = Views(self.site, epoch, state, None)
+        self.term = Tenure(self.site, epoch, state, None)
         self.term.now = now
         self._served = [self.term.tree, ended.tree]
         self.term.start_timer()
+        self.term.heed()
         self.site.out.send(self.site.some(self.site.params.gossip_fanout), record.proof)
         if state is None:
             self.term.pulls.want_state(None)
@@ -413,9 +422,16 @@ class Finality:
         return path[0].header.height, path[0].hash
 
     def missing_units(self) -> int:
-        """R9: units of the electorate that did not acknowledge the highest certificate known; all without one."""
+        """R9: units of the electorate that are not heard of any more, once this node has given up its view or retired.
+
+        Before: those that did not acknowledge the highest certificate known; all without one.
+        """
+        silent = self.term.silent_units()
+        if silent is not None:
+            return silent
         certificate = self.term.voter.highest_below(self.term.voter.view + 1)
-        electorate = self.term.epoch.electorate
+        known = None if certificate is None else self.term.voters_for(certificate.ballot)
+        electorate = known or self.term.epoch.electorate
         signers = None if certificate is None else electorate.signers(certificate.signers)
         return electorate.total_units - sum(signer.units for signer in signers or ())
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from typing import Protocol as Interface
 
+from bac.ledger.block import Retirements
 from bac.proofs.electorate import Electorate
 from bac.types import Hash, Height, Micros, NodeId, Units
 from bac.wire.block import Elector, Leader
 from bac.wire.header import ShardSummary
+from bac.wire.transactions import Reconfigure
 from bac.wire.votes import Certificate
 
 State: TypeAlias = Any
@@ -37,6 +39,8 @@ class Place:
         seed: of the epoch.
         next_seed: of the epoch after it.
         certificates: the good ones in the body that each raise the rank, ascending.
+        retirements: of the block that restarts the shard: on what grounds.
+        order: by which the authority restarts it.
     """
 
     epoch: int
@@ -49,6 +53,8 @@ class Place:
     seed: Hash
     next_seed: Hash
     certificates: tuple[Certificate, ...] = ()
+    retirements: Retirements | None = None
+    order: Reconfigure | None = None
 
     @property
     def certificate(self) -> Certificate | None:
@@ -118,7 +124,10 @@ class Machine(Interface):
         ...
 
     def execute(self, parent: State, place: Place, items: Sequence[bytes]) -> State:
-        """The state after a body. Raises Rejected if an item is invalid by itself: such a body is never valid."""
+        """The state after a body, and after the authority's order at this place, if there is one.
+
+        Raises Rejected if an item is invalid by itself, or the order has no effect: such a body is never valid.
+        """
         ...
 
     def ends_epoch(self, state: State, round_: int) -> bool:

@@ -12,7 +12,7 @@ from bac.finality.epochs import Epoch
 from bac.proofs.certificate import Scope, verify_certificate
 from bac.proofs.electorate import Electorate
 from bac.types import Micros
-from bac.wire.header import Rank
+from bac.wire.header import RETIREMENT_VIEW, Rank
 from bac.wire.votes import Certificate, NewView, State, StateAnnouncement
 
 
@@ -53,9 +53,15 @@ def highest(states: Iterable[State]) -> Rank:
 
 def form(announced: Iterable[StateAnnouncement], view: int, electorate: Electorate) -> NewView | None:
     """NV(`view`) of the states for it, which were judged; None without a quorum."""
-    chosen = sorted((each for each in announced if each.state.view == view), key=lambda each: each.state.identity)
+    chosen = [each for each in announced if each.state.view == view]
     if not electorate.is_quorum(sum(units_of(electorate, each.state) for each in chosen)):
         return None
+    return gather(chosen)
+
+
+def gather(announced: Iterable[StateAnnouncement]) -> NewView:
+    """States of one view, one at least, and the highest certificate that they claim."""
+    chosen = sorted(announced, key=lambda each: each.state.identity)
     top = highest(each.state for each in chosen)
     certificate = next(each.certificate for each in chosen if each.state.high == top)
     return NewView(tuple(each.state for each in chosen), certificate)
@@ -73,13 +79,35 @@ def check_new_view(new_view: NewView, view: int, epoch: Epoch, scope: Scope) -> 
     Raises:
         Rejected: `BAD_PROOF`, `NO_QUORUM`, `BAD_SIGNATURE`, `MALFORMED`.
     """
+    _check_states(new_view, view, epoch)
+    if not epoch.electorate.is_quorum(sum(units_of(epoch.electorate, state) for state in new_view.states)):
+        raise Rejected(Code.NO_QUORUM, "the states of a new view are no quorum")
+    return _check_highest(new_view, epoch, scope)
+
+
+def check_retirements(new_view: NewView, epoch: Epoch, scope: Scope) -> Rank:
+    """R12: the rank of the highest certificate in statements of retirement by voters, however few.
+
+    The states' signatures were judged at the intake.
+
+    Raises:
+        Rejected: `BAD_PROOF`, `NOT_A_MEMBER`, `NO_QUORUM`, `BAD_SIGNATURE`, `MALFORMED`.
+    """
+    _check_states(new_view, RETIREMENT_VIEW, epoch)
+    if any(epoch.electorate.find(state.identity) is None for state in new_view.states):
+        raise Rejected(Code.NOT_A_MEMBER, "a statement of retirement by somebody who does not vote")
+    return _check_highest(new_view, epoch, scope)
+
+
+def _check_states(new_view: NewView, view: int, epoch: Epoch) -> None:
     identities = [state.identity for state in new_view.states]
     if identities != sorted(set(identities)):
         raise Rejected(Code.BAD_PROOF, "the states of a new view ascend by identity, each once")
     if any(state.epoch != epoch.number or state.view != view or state.high.view >= view for state in new_view.states):
         raise Rejected(Code.BAD_PROOF, "a new view holds states for exactly its view, with certificates from below")
-    if not epoch.electorate.is_quorum(sum(units_of(epoch.electorate, state) for state in new_view.states)):
-        raise Rejected(Code.NO_QUORUM, "the states of a new view are no quorum")
+
+
+def _check_highest(new_view: NewView, epoch: Epoch, scope: Scope) -> Rank:
     top = highest(new_view.states)
     if new_view.certificate is None:
         if top != epoch.base_rank:

@@ -48,7 +48,7 @@ class OneCertificate(TwoBlocks):
         """The path and the certificate; the carrier is the certified block itself."""
         assert carrier.certificate is not None, "it is certified"
         path = [link.header for link in confirmed.path() if link.header.height >= block.header.height]
-        return ConfirmationProof(tuple(reversed(path)), carrier.certificate, carrier.header, carrier.certificate)
+        return ConfirmationProof(tuple(reversed(path)), carrier.certificate, carrier.header, carrier.certificate, None)
 
     def verify(self, proof: ConfirmationProof, epoch: int, electorate: Electorate, scope: Scope) -> Header:
         """As the base's."""

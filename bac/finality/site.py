@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bac.crypto.suite import KeyPair, Suite
+from bac.finality.calls import Calls
 from bac.finality.confirmation import TWO_BLOCKS, TwoBlocks
 from bac.finality.epochs import Epoch
 from bac.finality.machine import Machine, Remember, State
@@ -102,6 +103,7 @@ class Site:
         epochs: the present epoch and the last ones, by number.
         rules: what confirms.
         remember: shares what follows from a parent and a body between the nodes of one process, or None.
+        calls: what the authority calls for.
         settle_in: told of each epoch once the state before it is here, before anything of the epoch is judged.
     """
 
@@ -120,6 +122,7 @@ class Site:
     claims: Callable[[], ClaimList | None]
     out: Outbox = field(repr=False)
     epochs: dict[int, Epoch] = field(default_factory=dict, repr=False)
+    calls: Calls = field(default_factory=Calls, repr=False)
     rules: TwoBlocks = TWO_BLOCKS
     remember: Remember | None = None
     settle_in: Callable[[Epoch, State], None] | None = None

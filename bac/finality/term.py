@@ -18,7 +18,7 @@ from typing import Final
 
 from bac.finality.catchup import Pulls, cut_body
 from bac.finality.certificates import Tallies
-from bac.finality.chain import Link, Tree, Verdict, header_hash
+from bac.finality.chain import Link, Tree, Verdict, header_hash, voters_at
 from bac.finality.epochs import Epoch
 from bac.finality.records import VoteRecord, save_block, save_tip
 from bac.finality.recovery import Recovery
@@ -27,11 +27,13 @@ from bac.finality.validity import NOTHING, Derived, Validity, apply, can_close
 from bac.finality.voter import Voter
 from bac.finality.watch import Watch
 from bac.proofs.certificate import verify_certificate
+from bac.proofs.electorate import Electorate
+from bac.proofs.restart import remaining, verify_order
 from bac.protocol import Accuse, Commit, SetTimer
 from bac.types import Hash, Height, Micros, NodeId
-from bac.wire.block import Body, ConfirmationProof, Envelope
-from bac.wire.header import Header, Kind
-from bac.wire.votes import Acknowledgement, Certificate
+from bac.wire.block import Body, ConfirmationProof, Envelope, Restart
+from bac.wire.header import RETIREMENT_VIEW, Header, Kind
+from bac.wire.votes import Acknowledgement, Ballot, Certificate
 
 VIEW_TIMER: Final = "view"
 
@@ -45,7 +47,7 @@ class Term(ABC):
         self.epoch = epoch
         self.tree = Tree(epoch.base, state)
         self.validity = Validity(epoch, site.scope, site.params, site.machine, site.intake, site.remember)
-        self.tallies = Tallies(epoch.electorate, site.scope)
+        self.tallies = Tallies(self.voters_for, site.scope)
         self.recovery = Recovery(epoch)
         self.pulls = Pulls(site, self.tree)
         self.watch = Watch(epoch, site.scope)
@@ -77,8 +79,13 @@ class Term(ABC):
             return False
         if known is None and not self.tree.has_room(envelope.header, block_hash):
             return False
-        self.validity.check_envelope(envelope, block_hash)
+        voters = None if envelope.certificate is None else self.voters_for(envelope.certificate.ballot)
+        if voters is None and envelope.header.kind is Kind.CLOSING and envelope.certificate is not None:
+            self.pulls.want_header(envelope.header.parent, sender)  # R14: it says who is left
+            return False
+        self.validity.check_envelope(envelope, block_hash, voters)
         link = self.tree.add(envelope.header, block_hash)
+        self.mark(link, envelope.restart)
         link.envelope = envelope
         link.is_signed = True
         self.accuse(*self.watch.headers(envelope))
@@ -87,14 +94,28 @@ class Term(ABC):
         self._arrived(link, sender)
         return True
 
-    def add_header(self, header: Header, sender: NodeId | None) -> Link | None:
+    def add_header(self, header: Header, sender: NodeId | None, restart: Restart | None = None) -> Link | None:
         """A header that a quorum vouches for; None if there is no room for it."""
         block_hash = header_hash(header)
         if self.tree.get(block_hash) is None and not self.tree.has_room(header, block_hash):
             return None
         link = self.tree.add(header, block_hash)
+        self.mark(link, restart)
         self._arrived(link, sender)
         return link
+
+    def mark(self, link: Link, restart: Restart | None) -> None:
+        """R14: by whose order a restart stands, which was judged, and so who is left to certify it."""
+        if restart is not None and link.restart is None:
+            order = verify_order(link.header, restart, self.site.scope)
+            link.restart, link.voters = restart, remaining(self.epoch.electorate, order)
+
+    def voters_for(self, ballot: Ballot) -> Electorate | None:
+        """Whose quorum certifies a header: in the retirement view those who are left; None while that is not known."""
+        if ballot.view != RETIREMENT_VIEW:
+            return self.epoch.electorate
+        link = self.tree.get(ballot.header_hash)
+        return None if link is None else voters_at(link)
 
     def _arrived(self, link: Link, sender: NodeId | None) -> None:
         self.pulls.found_header(link.hash)
@@ -221,7 +242,11 @@ class Term(ABC):
         """A certificate that a peer published. Raises Rejected."""
         if certificate.ballot.header_hash in self.tree.vouchers:
             return
-        verify_certificate(certificate, self.epoch.electorate, self.site.scope)
+        voters = self.voters_for(certificate.ballot)
+        if voters is None:
+            self.pulls.want_header(certificate.ballot.header_hash, sender)
+            return
+        verify_certificate(certificate, voters, self.site.scope)
         self.learn(certificate, sender)
 
     def _follow(self, link: Link) -> None:
@@ -239,7 +264,7 @@ class Term(ABC):
         known = self.tree.get(block_hash)
         if known is None or known.envelope is None:
             closing = self.tree.add(header, block_hash)
-            closing.envelope = Envelope(header, (), self.tree.vouchers[link.hash], None)
+            closing.envelope = Envelope(header, (), self.tree.vouchers[link.hash], None, None)
             closing.is_signed = True
             self._arrived(closing, None)
 
@@ -324,7 +349,7 @@ class Term(ABC):
         for each in reversed(path):
             assert each.body is not None, "only what was executed is made durable"
             each.is_saved = True
-            envelope = each.envelope or Envelope(each.header, (), None, None)
+            envelope = each.envelope or Envelope(each.header, (), None, None, each.restart)
             self.site.out.persist(save_block(envelope, each.body, each.hash))
 
     def ended(self) -> Link | None:
@@ -413,7 +438,7 @@ class Term(ABC):
             self.tree.vouchers.setdefault(certificate.ballot.header_hash, certificate)
             self.voter.learn(certificate)
         for header in (*proof.path, proof.carrier):
-            self.add_header(header, sender)
+            self.add_header(header, sender, proof.restart if header is proof.path[-1] else None)
         for header in (proof.path[-1], proof.carrier):
             link = self.tree.certify(self.tree.vouchers[header_hash(header)])
             if link is not None:

@@ -12,7 +12,7 @@ Source: docs/spec/finality.md V4 to V7, E2, E3, R5, R6.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import lt
 from typing import Any, Final
@@ -21,18 +21,22 @@ from bac.errors import Code, Rejected
 from bac.finality.chain import Link, Verdict
 from bac.finality.epochs import Epoch, Successors, succeed
 from bac.finality.machine import Machine, Place, Remember
-from bac.finality.newview import check_new_view, opening_time_us, rank_of
+from bac.finality.newview import check_new_view, check_retirements, opening_time_us, rank_of, units_of
 from bac.intake import Intake
+from bac.ledger.block import Retirements
 from bac.params import Params
 from bac.proofs.certificate import Scope, verify_certificate
+from bac.proofs.electorate import Electorate
 from bac.proofs.merkle import compute_root
-from bac.types import Hash, Height, Micros, NodeId
+from bac.proofs.restart import ITEMS, ORDER_PLACE, is_restart, judge_mandate, remaining, verify_order
+from bac.types import Hash, Height, Micros, NodeId, Units
 from bac.wire.block import Body, Envelope
 from bac.wire.codec import PROTOCOL_VERSION, encode
 from bac.wire.evidence import AnyEvidence
-from bac.wire.header import Boundary, Header, Kind, Rank
+from bac.wire.header import RETIREMENT_VIEW, Boundary, Header, Kind, Rank
 from bac.wire.registry import decode_item, tag_at, tag_of
-from bac.wire.votes import Certificate, NewView
+from bac.wire.transactions import Reconfigure
+from bac.wire.votes import Certificate, NewView, retirements_digest
 
 NOTHING: Final = Body(())
 _EVIDENCE_TAGS: Final = frozenset(tag_of(kind) for kind in AnyEvidence.__args__)
@@ -90,8 +94,10 @@ class Validity:
 
     # ------------------------------------------------------------ V4
 
-    def check_envelope(self, envelope: Envelope, block_hash: Any) -> None:
-        """V4: who signed the header; of a closing header, the certificate of its parent.
+    def check_envelope(self, envelope: Envelope, block_hash: Any, voters: Electorate | None = None) -> None:
+        """V4: who signed the header; of a closing header, the certificate of its parent; of a restart, the order.
+
+        `voters` are those whose quorum certifies the parent of a closing header; None: all of the electorate.
 
         Raises:
             Rejected: `WRONG_VERSION`, `WRONG_NETWORK`, `WRONG_SHARD`, `BAD_PROOF`, `NOT_A_MEMBER`, `NO_QUORUM`,
@@ -104,8 +110,15 @@ class Validity:
         if (header.view == 0) != (header.kind is Kind.ORDERED) and header.kind is not Kind.CLOSING:
             raise Rejected(Code.MALFORMED, "view 0 orders, later views open")
         if header.kind is Kind.CLOSING:
-            self._check_closing(envelope)
+            self._check_closing(envelope, voters or self._epoch.electorate)
             return
+        if is_restart(header):
+            if envelope.signatures:
+                raise Rejected(Code.BAD_PROOF, "nobody signs a restart but the authority")
+            remaining(self._epoch.electorate, verify_order(header, envelope.restart, self._scope))
+            return
+        if envelope.restart is not None:
+            raise Rejected(Code.BAD_PROOF, "an order to restart where none is needed")
         signers = [each.leader for each in envelope.signatures]
         if not ascends(signers) or not self._may_sign(header, signers):
             raise Rejected(Code.NO_QUORUM, "not signed by those who must sign such a header")
@@ -121,13 +134,14 @@ class Validity:
         weights = [self._weights[signer] for signer in signers if signer in self._weights]
         return len(weights) == len(signers) and 3 * sum(weights) > 2 * self._weight
 
-    def _check_closing(self, envelope: Envelope) -> None:
+    def _check_closing(self, envelope: Envelope, voters: Electorate) -> None:
         certificate = envelope.certificate
-        if envelope.signatures or certificate is None or rank_of(certificate) != envelope.header.justify:
+        unfit = envelope.signatures or envelope.restart is not None
+        if unfit or certificate is None or rank_of(certificate) != envelope.header.justify:
             raise Rejected(Code.BAD_PROOF, "a closing header comes with the certificate of its parent, and unsigned")
         if certificate.ballot.epoch != self._epoch.number or envelope.header.parent != certificate.ballot.header_hash:
             raise Rejected(Code.BAD_PROOF, "the certificate is not of the closing header's parent")
-        verify_certificate(certificate, self._epoch.electorate, self._scope)
+        verify_certificate(certificate, voters, self._scope)
 
     # ------------------------------------------------------------ V5 to V7
 
@@ -151,6 +165,8 @@ class Validity:
     def _derive_as(self, header: Header, parent: Link, items: tuple[bytes, ...]) -> Derived | None:
         if header.kind is Kind.CLOSING:
             return self.close(parent) if not items and can_close(parent) else None
+        if is_restart(header):
+            return self.restart(parent, items)
         if header.kind is Kind.OPENING:
             return self.open(parent, header.view, items)
         if parent.closed is not None or header.time_us <= parent.header.time_us:
@@ -181,7 +197,7 @@ class Validity:
             Rejected: NV is not valid, or the epoch cannot end with these items.
         """
         new_view = self._new_view_of(items)
-        if new_view is None or view < 1:
+        if new_view is None or not 1 <= view < RETIREMENT_VIEW:
             return None
         top = check_new_view(new_view, view, self._epoch, self._scope)
         if top != self._rank_of(parent):
@@ -198,6 +214,47 @@ class Validity:
         state, successors = self._conclude(self._machine.execute(parent.state, place, items), place, items)
         header = self._header(parent, view, Kind.OPENING, 0, time_us, items, top, state, successors)
         return Derived(header, state, successors, (), new_view)
+
+    def restart(self, parent: Link, items: tuple[bytes, ...]) -> Derived | None:
+        """R13: the restart on `parent`, a pure function of it, the statements of retirement, and the order.
+
+        Raises:
+            Rejected: the statements or the order are not good, or the order has no effect.
+        """
+        new_view = self._new_view_of(items)
+        if new_view is None or len(items) != ITEMS:
+            return None
+        top = check_retirements(new_view, self._epoch, self._scope)
+        for state in new_view.states:
+            self._intake.signed(state)
+        order = judge_mandate(items[ORDER_PLACE], self._scope)
+        self._check_order(order, parent, new_view)
+        if top != self._rank_of(parent):
+            return None
+        if parent.closed is not None:
+            header = self._header(
+                parent, RETIREMENT_VIEW, Kind.OPENING, 0, parent.header.time_us, items, top, parent.state, None
+            )
+            return Derived(header, parent.state, None, (), new_view)
+        voters = self._epoch.electorate
+        retired = Units(sum(units_of(voters, state) for state in new_view.states))
+        grounds = Retirements(order.retirements, retired, voters.total_units)
+        time_us = opening_time_us(new_view, voters, parent.header.time_us)
+        place = replace(self._place(parent, RETIREMENT_VIEW, time_us, ()), retirements=grounds, order=order)
+        state, successors = self._conclude(self._machine.execute(parent.state, place, items), place, items)
+        header = self._header(parent, RETIREMENT_VIEW, Kind.OPENING, 0, time_us, items, top, state, successors)
+        return Derived(header, state, successors, (), new_view)
+
+    def _check_order(self, order: Reconfigure, parent: Link, new_view: NewView) -> None:
+        """R13: it is for this parent and these statements; who retired stays, and enough voters do. Raises Rejected."""
+        if (order.parent, order.parent_height) != (parent.hash, parent.header.height):
+            raise Rejected(Code.WRONG_PARENT, "the order is for another parent")
+        if order.retirements != retirements_digest(new_view):
+            raise Rejected(Code.NO_RETIREMENTS, "the order names other statements of retirement")
+        if not ascends(order.removed) or any(state.identity in order.removed for state in new_view.states):
+            raise Rejected(Code.BAD_PROOF, "the removed ascend, and nobody of them has retired")
+        if len(remaining(self._epoch.electorate, order).voters()) < self._params.min_voters:
+            raise Rejected(Code.NO_QUORUM, f"fewer than {self._params.min_voters} voters would be left")
 
     def close(self, parent: Link) -> Derived:
         """E3: the closing header of `parent`, a pure function of it."""
@@ -279,7 +336,8 @@ class Validity:
     def _succeed(self, state: Any, place: Place) -> tuple[Any, Successors]:
         concluded = self._machine.conclude(state, place)
         draw = self._machine.draw(concluded, self._epoch.number, self._next_seed)
-        return concluded, succeed(self._epoch, draw, self._params)
+        removed = () if place.order is None else place.order.removed
+        return concluded, succeed(self._epoch, draw, self._params, removed)
 
     def _header(
         self, parent: Link, view: int, kind: Kind, round_: int, time_us: Micros, items: tuple[bytes, ...],

@@ -219,7 +219,7 @@ class Views(Term):
         assert derived is not None, "NV stands on its own highest certificate"
         block_hash = header_hash(derived.header)
         self.opened[view] = block_hash
-        envelope = Envelope(derived.header, (self.site.sign_header(derived.header),), None, None)
+        envelope = Envelope(derived.header, (self.site.sign_header(derived.header),), None, None, None)
         link = self.tree.add(derived.header, block_hash)
         link.envelope, link.body, link.is_signed = envelope, Body(items), True
         self.site.out.add(save_signed(self.epoch.number, Height(OPENED + view), block_hash))

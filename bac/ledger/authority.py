@@ -30,7 +30,7 @@ from bac.ledger.state import SUPPLY_MAX
 from bac.ledger.step import Step
 from bac.params import Q16, Params
 from bac.types import NodeId
-from bac.wire.transactions import Admit, Issue, Reconfigure, Renew, Revoke
+from bac.wire.transactions import Admit, Issue, Reconfigure, Renew, Revoke, Summon
 
 
 def admit(step: Step, order: Admit) -> None:
@@ -81,6 +81,11 @@ def are_retirements_enough(retirements: Retirements, params: Params) -> bool:
     return 3 * Q16 * retirements.retired >= (Q16 + 3 * params.assumed_dishonest_q16) * retirements.total
 
 
+def summon(step: Step, order: Summon) -> None:  # noqa: ARG001 (whatever it says)
+    """Refuses a summons: it is heard by voters, and changes no ledger."""
+    raise Rejected(Code.NOT_IN_BLOCKS, "a summons has no effect in a block")
+
+
 def issue(step: Step, order: Issue) -> None:
     """Makes new coins."""
     totals = step.draft.totals()
@@ -114,6 +119,7 @@ _ORDERS: Final[Mapping[type, Callable[[Step, Any], None]]] = {
     Revoke: revoke,
     Reconfigure: reconfigure,
     Issue: issue,
+    Summon: summon,
 }
 
 

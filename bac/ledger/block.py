@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bac.types import Hash, Height, Micros, NodeId, Units
+from bac.wire.transactions import Reconfigure
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class BlockContext:
         parent: hash of the parent's header.
         roles: who is paid.
         retirements: where the authority restarts the shard.
+        order: by which it does, found good by finality; in no transaction, so that nobody else shapes that block.
     """
 
     epoch: int
@@ -56,3 +58,4 @@ class BlockContext:
     parent: Hash
     roles: Roles = Roles()
     retirements: Retirements | None = None
+    order: Reconfigure | None = None

@@ -25,9 +25,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from bac.errors import Code, Rejected
 from bac.ledger.applications import Application, ApplicationView
+from bac.ledger.authority import reconfigure
 from bac.ledger.block import BlockContext
 from bac.ledger.draft import Draft
 from bac.ledger.fees import compute_minimum_fee, split_fees
@@ -40,6 +42,9 @@ from bac.ledger.step import Step
 from bac.params import Params
 from bac.types import Hash, NodeId
 from bac.wire.transactions import Admit, VerifiedTransaction
+
+_NOBODY: Final = NodeId(bytes(32))
+"""The sender of what nobody sends: the authority's order in the block that restarts a shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,14 @@ class Ledger:
 
         Raises:
             ValueError: `block` does not follow the state's last block.
+            Rejected: the block's order to restart has no effect.
         """
         draft = Draft(state)
         tip = draft.tip()
         if block.height != tip.height + 1 or block.time_us <= tip.time_us or block.epoch < tip.epoch:
             raise ValueError(f"block {block.height} of epoch {block.epoch} does not follow {tip}")
+        if block.order is not None:
+            reconfigure(Step(draft, block, self.params, self.applications, _NOBODY, block.order), block.order)
         executed = [self._execute(draft, block, each) for each in in_nonce_order(transactions)]
         receipts = tuple([receipt for receipt in executed if receipt is not None])
         self._end_block(draft, block)

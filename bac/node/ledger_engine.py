@@ -88,7 +88,7 @@ class LedgerMember:
         self.keys = self.suite.key_pair(secrets.signing)
         self.identity = NodeId(self.keys.public)
         self._ground = engine.lay(genesis, shard, params)
-        self._scope = Scope(self.network, self.shard, self.suite.quorum)
+        self.scope = Scope(self.network, self.shard, self.suite.quorum, genesis.authority, self.suite)
         founders = {member.identity: bytes(member.identity) for member in shard.members}
         self._membership = Membership(founders, leaders=self._ground.epoch.leaders())
         self._epoch = -1
@@ -210,7 +210,7 @@ class LedgerMember:
         try:
             confirmed = decode(Block, block, BLOCK_BYTES_MAX)
             shown = verify_confirmation(
-                decode(ConfirmationProof, proof), confirmed.header.epoch, self.first_electorate(), self._scope
+                decode(ConfirmationProof, proof), confirmed.header.epoch, self.first_electorate(), self.scope
             )
         except Rejected:
             return False

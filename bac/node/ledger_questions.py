@@ -12,12 +12,16 @@ standing       identity              membership, reputation, units and weight in
 members                              the standing of everybody who ever was a member
 evidence                             evidence ordered in the present epoch: epoch, height, index, item (encoded)
 graph                                the leaders' events of the present epoch, as this node has them; None: it has none
+retirements                          who has retired from the present epoch, whether they are enough, on which block
+                                     they stand, and what an order to restart names; see `_retirements`
+health                               units that vote, that are missing, that are silent (if the node waits in vain); the
+                                     last restart by the authority, if any
 receipt        id                    `bac.ledger.answers.ReceiptAnswer`, encoded; None: not decided, or long ago
 =============  ====================  =============================================================================
 
 Committee, electorate and standing are of the present epoch; accounts are as of the last confirmed block.
 
-Source: docs/spec/node.md NO-26.
+Source: docs/spec/node.md NO-26, NO-31; docs/spec/finality.md R9, R12.
 """
 
 from __future__ import annotations
@@ -26,18 +30,22 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from bac.finality.chain import Link
+from bac.finality.newview import rank_of
 from bac.finality.records import load_record
 from bac.finality.validity import is_evidence
 from bac.ledger.answers import ReceiptAnswer
+from bac.ledger.authority import are_retirements_enough
+from bac.ledger.block import Retirements
 from bac.ledger.disclosure import prove
 from bac.ledger.membership import signing_key_at, standing_at
 from bac.ledger.records import TIP_KEY, Member, Reputation, pack
 from bac.ledger.state import State
 from bac.node.ledger_node import LedgerNode, graph_of, machine_of
 from bac.proofs.merkle import prove_inclusion
-from bac.types import NodeId
+from bac.types import Hash, NodeId, Units
 from bac.wire.codec import encode
 from bac.wire.event import event_id
+from bac.wire.votes import retirements_digest
 
 BOUNDARIES_MAX: Final = 64
 """Boundary records in one answer."""
@@ -136,6 +144,53 @@ def _fields(record: Reputation) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
+# ---------------------------------------------------------------- the way out
+
+
+def _retirements(node: LedgerNode, state: State) -> dict[str, Any]:
+    """`parent`, `parent_height` and `digest` (None while nobody has retired) are what an order to restart names."""
+    term = node.finality.term
+    electorate, shown = term.epoch.electorate, term.retirements()
+    top = term.epoch.base_rank
+    if shown is not None and shown.certificate is not None:
+        top = rank_of(shown.certificate)
+    digest = Hash(bytes(32)) if shown is None else retirements_digest(shown)
+    grounds = Retirements(digest, Units(term.retired_units()), electorate.total_units)
+    return {
+        "epoch": term.epoch.number,
+        "retired_units": grounds.retired,
+        "total_units": grounds.total,
+        "is_enough": are_retirements_enough(grounds, node.finality.site.params),
+        "voters_min": node.finality.site.params.min_voters,
+        "parent": top.hash,
+        "parent_height": top.height,
+        "parent_view": top.view,
+        "digest": None if shown is None else digest,
+        "members": [
+            {"identity": each.identity, "units": each.units, "has_retired": each.identity in term.statements}
+            for each in electorate.members
+        ],
+        "restart": _restart(state),
+    }
+
+
+def _restart(state: State) -> dict[str, Any] | None:
+    """The last restart by the authority, as the ledger has recorded it; `by_trust` where too few had retired."""
+    record = state.reconfigured()
+    return None if record is None else {name: getattr(record, name) for name in record.__struct_fields__}
+
+
+def _health(node: LedgerNode, state: State) -> dict[str, Any]:
+    return {
+        "epoch": node.finality.term.epoch.number,
+        "total_units": node.finality.term.epoch.electorate.total_units,
+        "missing_units": node.finality.missing_units(),
+        "silent_units": node.finality.term.silent_units(),
+        "has_retired": node.finality.term.is_retired,
+        "restart": _restart(state),
+    }
+
+
 # ---------------------------------------------------------------- what was ordered
 
 
@@ -200,5 +255,7 @@ _QUESTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "members": _members,
     "evidence": _evidence,
     "graph": _graph,
+    "retirements": _retirements,
+    "health": _health,
     "receipt": _receipt,
 }

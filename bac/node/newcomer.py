@@ -70,7 +70,7 @@ def enlist(network: Network, now: Micros, ca: Authority | None) -> Newcomer:
     save_secrets(home.path / "node.key", secrets, (network.path / "passphrase").read_bytes(), RANDOM)
     member = network.engine.join(network.genesis, secrets)
     if ca is None:
-        order, admit = _signer(network.authority(), member), _admit(secrets, home.identity)
+        order, admit = sign_orders(network.authority(), member), _admit(secrets, home.identity)
     else:
         credential = _certify(home, secrets, ca, now)
         order, admit = (lambda wanted: ca.order(wanted, member.network, member.shard)), admit_order(credential)
@@ -99,7 +99,9 @@ def _admit(secrets: NodeSecrets, identity: NodeId) -> Admit:
     return Admit(identity, Kind.VEHICLE, bytes(vrf.public_key(secrets.vrf)), FOREVER, NO_CREDENTIAL)
 
 
-def _signer(authority: Ed25519KeyPair, member: Member) -> Callable[[AuthorityOrder], Order]:
+def sign_orders(authority: Ed25519KeyPair, member: Member) -> Callable[[AuthorityOrder], Order]:
+    """What signs orders for the network of `member`, where the authority has a key and nothing else."""
+
     def order(wanted: AuthorityOrder) -> Order:
         content = encode(wanted)
         return Order(content, authority.sign(order_preimage(member.network, member.shard, content)))

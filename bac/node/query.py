@@ -63,7 +63,16 @@ class Desk:
             "peers_heard": sum(peer.inbound is not None for peer in self.peers.known.values()),
             "applicants": sum(peer.is_applicant for peer in self.peers.known.values()),
             "tally": dict(self.world.tally + self.peers.tally),
+            "health": self._health(),
         }
+
+    def _health(self) -> dict[str, Any] | None:
+        """Whether a quorum is there, and the authority's last restart of the shard; None: the engine cannot tell."""
+        try:
+            found: dict[str, Any] = self.member.ask(self.protocol, "health", {})
+        except ValueError:
+            return None
+        return found
 
     def _transaction(self, id: bytes) -> dict[str, Any]:  # noqa: A002 (the word of the surface)
         """*final* with block and proof, *rejected*: it never will be, or *unknown*: it may still happen."""

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from bac.crypto.suite import QuorumScheme
 from bac.errors import Code, Rejected
 from bac.proofs.electorate import Electorate
+from bac.protocol import Verifier
 from bac.types import Hash, NodeId
 from bac.wire.block import Elector
 from bac.wire.votes import Acknowledgement, Ballot, Certificate, ballot_preimage
@@ -25,24 +26,39 @@ from bac.wire.votes import Acknowledgement, Ballot, Certificate, ballot_preimage
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where signatures hold: a network, a shard of it, and that shard's quorum scheme."""
+    """Where signatures hold: a network, a shard of it, and that shard's quorum scheme.
+
+    `authority` is the public key in genesis, and `verifier` judges its orders. Without these no restart is believed.
+    """
 
     network: Hash
     shard: int
     scheme: QuorumScheme
+    authority: bytes = b""
+    verifier: Verifier | None = None
 
 
 def verify_certificate(certificate: Certificate, electorate: Electorate, scope: Scope) -> tuple[Elector, ...]:
     """The signers, a quorum of `electorate`, all of whom have signed the ballot.
 
     Raises:
-        Rejected: `MALFORMED` (the bitmap is not one of this electorate), `NO_QUORUM` or `BAD_SIGNATURE`.
+        Rejected: `NO_QUORUM`, and as `verify_signers`.
+    """
+    signers = electorate.signers(certificate.signers)
+    if signers is not None and not electorate.is_quorum(sum([signer.units for signer in signers])):
+        raise Rejected(Code.NO_QUORUM, "the certificate's signers are no quorum")
+    return verify_signers(certificate, electorate, scope)
+
+
+def verify_signers(certificate: Certificate, electorate: Electorate, scope: Scope) -> tuple[Elector, ...]:
+    """The signers, however few, all of whom have signed the ballot.
+
+    Raises:
+        Rejected: `MALFORMED` (the bitmap is not one of this electorate) or `BAD_SIGNATURE`.
     """
     signers = electorate.signers(certificate.signers)
     if signers is None:
         raise Rejected(Code.MALFORMED, "the certificate's bitmap does not fit the electorate")
-    if not electorate.is_quorum(sum([signer.units for signer in signers])):
-        raise Rejected(Code.NO_QUORUM, "the certificate's signers are no quorum")
     publics = [signer.acknowledgement_key for signer in signers]
     message = ballot_preimage(certificate.ballot, scope.network, scope.shard)
     if not scope.scheme.fast_aggregate_verify(publics, message, certificate.aggregate):

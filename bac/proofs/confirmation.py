@@ -15,9 +15,10 @@ from bac.errors import Code, Rejected
 from bac.proofs.certificate import Scope, verify_certificate
 from bac.proofs.electorate import Electorate, compute_committee_hash
 from bac.proofs.merkle import is_included
+from bac.proofs.restart import remaining, verify_order
 from bac.wire.block import BoundaryRecord, ConfirmationProof, ItemProof
 from bac.wire.codec import PROTOCOL_VERSION
-from bac.wire.header import Header, Kind, Rank, header_hash
+from bac.wire.header import RETIREMENT_VIEW, Header, Kind, Rank, header_hash
 from bac.wire.votes import ballot_of
 
 
@@ -26,7 +27,7 @@ def verify_confirmation(proof: ConfirmationProof, epoch: int, electorate: Electo
 
     Raises:
         Rejected: `WRONG_VERSION`, `WRONG_NETWORK`, `WRONG_SHARD`, `BAD_PROOF`, `NO_QUORUM`, `BAD_SIGNATURE`,
-            `MALFORMED`.
+            `MALFORMED`, `OVERSIZED`.
     """
     certified, carrier = proof.path[-1], proof.carrier
     for header in (*proof.path, carrier):
@@ -37,9 +38,19 @@ def verify_confirmation(proof: ConfirmationProof, epoch: int, electorate: Electo
         raise Rejected(Code.BAD_PROOF, "the carrier does not carry the certificate in the same view")
     if proof.certificate.ballot != ballot_of(certified) or proof.carrier_certificate.ballot != ballot_of(carrier):
         raise Rejected(Code.BAD_PROOF, "a certificate of another header")
-    verify_certificate(proof.certificate, electorate, scope)
-    verify_certificate(proof.carrier_certificate, electorate, scope)
+    voters = _voters(proof, electorate, scope)
+    verify_certificate(proof.certificate, voters, scope)
+    verify_certificate(proof.carrier_certificate, voters, scope)
     return proof.path[0]
+
+
+def _voters(proof: ConfirmationProof, electorate: Electorate, scope: Scope) -> Electorate:
+    """Who certifies Y and its carrier: in the retirement view those whom the authority's order leaves."""
+    if proof.path[-1].view == RETIREMENT_VIEW:
+        return remaining(electorate, verify_order(proof.path[-1], proof.restart, scope))
+    if proof.restart is not None:
+        raise Rejected(Code.BAD_PROOF, "an order to restart where none is needed")
+    return electorate
 
 
 def _check_place(header: Header, epoch: int, electorate: Electorate, scope: Scope) -> None:

@@ -6,6 +6,7 @@ Source: docs/spec/wire.md WI-12, WI-18.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from functools import cached_property
 
 import msgspec
@@ -34,6 +35,7 @@ class Electorate:
         if any(member.units < 1 for member in self.members):
             raise ValueError("a member without units is no elector")
         self.total_units = Units(sum(member.units for member in self.members))
+        self._absent = 0  # places in the bitmap whose members do not vote
 
     @cached_property
     def root(self) -> Hash:
@@ -44,10 +46,30 @@ class Electorate:
         """Whether `units` are more than two thirds."""
         return 3 * units > 2 * self.total_units
 
+    def without(self, identities: Iterable[NodeId]) -> Electorate:
+        """The same members, root and bitmaps, where these do not vote, and a quorum is one of the others.
+
+        Raises:
+            ValueError: nobody is left.
+        """
+        left = copy(self)
+        for identity in identities:
+            place = self.places.get(identity)
+            if place is not None and not left._absent >> place & 1:
+                left._absent |= 1 << place
+                left.total_units = Units(left.total_units - self.members[place].units)
+        if not left.total_units:
+            raise ValueError("nobody is left of the electorate")
+        return left
+
+    def voters(self) -> tuple[Elector, ...]:
+        """The members that vote, in order: all, but `without` some."""
+        return tuple(member for place, member in enumerate(self.members) if not self._absent >> place & 1)
+
     def find(self, identity: NodeId) -> Elector | None:
-        """The member with this identity, if there is one."""
+        """The member with this identity, if there is one and it votes."""
         place = self.places.get(identity)
-        return None if place is None else self.members[place]
+        return None if place is None or self._absent >> place & 1 else self.members[place]
 
     def bitmap(self, identities: Iterable[NodeId]) -> bytes:
         """The bitmap of a certificate by these members; ValueError for somebody else."""
@@ -60,9 +82,9 @@ class Electorate:
         return bytes(bits)
 
     def signers(self, bitmap: bytes) -> tuple[Elector, ...] | None:
-        """The members that `bitmap` names, in order; None if it is not the bitmap of some of these members."""
+        """The members that `bitmap` names, in order; None if it is not the bitmap of some of those who vote."""
         bits = int.from_bytes(bitmap, "little")
-        if len(bitmap) != (len(self.members) + 7) // 8 or bits >> len(self.members):
+        if len(bitmap) != (len(self.members) + 7) // 8 or bits >> len(self.members) or bits & self._absent:
             return None
         return tuple(member for place, member in enumerate(self.members) if bits >> place & 1)
 

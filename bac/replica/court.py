@@ -26,10 +26,10 @@ from bac.wire.event import EventHeader, event_id, payload_hash
 from bac.wire.evidence import AnyEvidence, Fork, InvalidItem
 from bac.wire.registry import decode_item, is_transaction, tag_at, tag_of
 from bac.wire.signed import preimage
-from bac.wire.transactions import VerifiedTransaction
+from bac.wire.transactions import Mandate, VerifiedTransaction
 from bac.wire.votes import NewView
 
-_BODIES_ALONE: Final = frozenset((tag_of(RoundRecord), tag_of(NewView)))
+_BODIES_ALONE: Final = frozenset((tag_of(RoundRecord), tag_of(NewView), tag_of(Mandate)))
 """Items of bodies that no event may hold."""
 
 

@@ -245,7 +245,7 @@ class Leadership:
             self._site.out.add(save_signed(self.graph.epoch, height, link.hash))
         signature = self._site.sign_header(link.header)
         self._signatures.add(link.header, link.hash, signature)
-        self._site.out.send(self.graph.weights, Envelope(link.header, (signature,), None, None))
+        self._site.out.send(self.graph.weights, Envelope(link.header, (signature,), None, None, None))
 
     def _show_again(self) -> None:
         """H7: of the lowest headers that no quorum vouches for since the last time, says who signed, if known."""

@@ -133,7 +133,9 @@ class ReplicaMachine:
         self, parent: Post, place: Place, items: Sequence[bytes], witnesses: Sequence[NodeId] | None
     ) -> tuple[Post, tuple[Receipt, ...]]:
         transactions = [each for each in map(self._transaction, items) if each is not None]
-        context = BlockContext(place.epoch, place.height, place.time_us, place.parent, _roles(place))
+        context = BlockContext(
+            place.epoch, place.height, place.time_us, place.parent, _roles(place), place.retirements, place.order
+        )  # fmt: skip
         execution = self._ledger.apply(parent.ledger, context, transactions)
         docket = advance(parent.docket or self.open_docket(parent.ledger, place), place)
         clerk = Clerk(docket, place, self._ground.shard.shard, self._params, self.assessor, self._judge)
@@ -207,7 +209,7 @@ class ReplicaMachine:
         """As the machine's: reputations are written, who follows is drawn, the docket is closed."""
         docket = state.docket
         assert docket is not None, "a block was executed"
-        if not docket.is_listed:
+        if place.order is None and not docket.is_listed:
             raise Rejected(Code.NO_QUORUM, "an epoch ends with the claim lists of a quorum")
         assessments = assess(docket, recovered=place.view > 0, params=self._params)
         ledger = write(state.ledger, assessments, self._params)
@@ -220,7 +222,8 @@ class ReplicaMachine:
         culprits = docket.culprits()
         gone = frozenset((*leaving, *culprits))
         electors = draw_electors(boundary, following, self._ground.shard.scheme, self._params, gone)
-        committee = draw_committee(docket.union(), electors, place.next_seed, self._params)
+        claims = docket.union() if place.order is None else ()
+        committee = draw_committee(claims, electors, place.next_seed, self._params)
         seed = docket.seed or self.election(docket, place.next_seed).fallback()
         return Draw(electors, committee, seed, culprits, leaving)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from bac.crypto.suite import Suite
 from bac.finality.epochs import Epoch, seat
 from bac.params import Params
+from bac.proofs.restart import is_restart
 from bac.replica.drawing import shard_id
 from bac.replica.replay import EpochAccount
 from bac.types import Hash, NodeId
@@ -98,7 +99,8 @@ def recount(before: EpochAccount | None, account: EpochAccount, shard: int, suit
     origin, expected = _seed(before, account, shard, suite)
     if expected != seed:
         faults.append(f"the seed is {seed.hex()[:16]}, recounted is {expected.hex()[:16]}")
-    listed = dict.fromkeys(name for voter in account.docket.counted for name in account.docket.lists[voter])
+    counted = () if is_restart(account.last) else account.docket.counted
+    listed = dict.fromkeys(name for voter in counted for name in account.docket.lists[voter])
     seats: list[Seat] = []
     claims: list[Claim] = []
     for shown in account.claims:

@@ -32,6 +32,7 @@ from bac.ledger.verifications import Verifications
 from bac.params import Params
 from bac.proofs.certificate import Scope
 from bac.proofs.electorate import Electorate
+from bac.proofs.restart import is_restart
 from bac.replica.docket import Docket
 from bac.replica.ground import Ground
 from bac.replica.machine import Post, ReplicaMachine, witnesses_of
@@ -120,7 +121,7 @@ class Replay:
         self._params = params
         self._keys: dict[NodeId, bytes] = {}
         shard = ground.shard.shard
-        self.scope = Scope(ground.network, shard, suite.quorum)
+        self.scope = Scope(ground.network, shard, suite.quorum, authority, suite)
         self._intake = Intake(ground.network, shard, authority, suite, self._keys.get)
         self._epochs: dict[int, Epoch] = {}
         self._is_drawn = True
@@ -183,6 +184,8 @@ class Replay:
 
     def _derive(self, parent: Link, block: Block) -> Derived | None:
         header, items = block.header, block.body.items
+        if is_restart(header):
+            return self._validity.restart(parent, items)
         if header.kind is Kind.OPENING:
             return self._validity.open(parent, header.view, items)
         if header.kind is not Kind.ORDERED or header.time_us <= parent.header.time_us:

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Final, cast
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.suite import Suite
 from bac.errors import Code, Rejected
+from bac.finality.calls import is_call
 from bac.finality.confirmation import TWO_BLOCKS, TwoBlocks
 from bac.finality.epochs import Epoch
 from bac.finality.finality import Finality
@@ -72,7 +73,7 @@ class Replica:
         me = NodeId(signing.public)
         ground = ground or lay(genesis, home_of(genesis, me), params)
         self._params = params
-        self._scope = Scope(ground.network, ground.shard.shard, suite.quorum)
+        self._scope = Scope(ground.network, ground.shard.shard, suite.quorum, genesis.authority, suite)
         self._keys: dict[NodeId, bytes] = {}
         self._roster = Roster(me, ground.members)
         intake = Intake(ground.network, self._scope.shard, genesis.authority, suite, self._keys.get)
@@ -112,6 +113,10 @@ class Replica:
 
     def on_transaction(self, transaction: VerifiedTransaction, now: Micros) -> Sequence[Effect]:
         """A client's transaction: kept, ordered by this node if it leads, else handed to a leader. Raises Rejected."""
+        self.finality.term.now = now
+        if is_call(transaction):
+            self.finality.on_call(transaction)
+            return self._after([], now)
         self.mempool.add(transaction, self._confirmed().ledger)
         self._verify.learn(transaction)
         self._forwarding.take(transaction, now)
@@ -281,6 +286,9 @@ class Replica:
             raise Rejected(refusal.code, refusal.reason, sender) from refusal
         state = self._confirmed().ledger
         for each in verified:
+            if is_call(each):
+                self.finality.on_call(each)
+                continue
             try:
                 self.mempool.add(each, state)
             except Rejected:

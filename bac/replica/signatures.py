@@ -32,7 +32,7 @@ class Gathering:
     def envelope(self, proof: ConfirmationProof | None) -> Envelope:
         """The header with all signatures that are here."""
         ascending = tuple(self.signatures[leader] for leader in sorted(self.signatures))
-        return Envelope(self.header, ascending, None, proof)
+        return Envelope(self.header, ascending, None, proof, None)
 
 
 class Signatures:

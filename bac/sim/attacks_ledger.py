@@ -130,7 +130,7 @@ class Traitor:
     def _lie(self, envelope: Envelope) -> Envelope:
         """The same header with another state root."""
         header = replace(envelope.header, state_root=Hash(self.random.randbytes(32)))
-        return Envelope(header, self.sign(header), None, envelope.proof)
+        return Envelope(header, self.sign(header), None, envelope.proof, None)
 
     def _fork(self, envelope: Envelope) -> Envelope | None:
         """Another valid block of the same height, on the twin of the parent if there is one."""
@@ -148,7 +148,7 @@ class Traitor:
         derived = term.validity.order(parent, time_us, items)
         if derived is None:
             return None
-        twin = Envelope(derived.header, self.sign(derived.header), None, envelope.proof)
+        twin = Envelope(derived.header, self.sign(derived.header), None, envelope.proof, None)
         made = term.tree.add(derived.header, header_hash(derived.header))
         made.body, made.draft = Body(items), derived
         if term.validity.is_supermajority([each.leader for each in twin.signatures]):

@@ -16,11 +16,14 @@ from bac.baselines.basic.rotation import order
 from bac.baselines.basic_bac import BasicBac
 from bac.finality.epochs import Epoch, next_seed, succeed
 from bac.finality.machine import Draw, Place
-from bac.finality.newview import rank_of
+from bac.finality.newview import rank_of, units_of
 from bac.finality.site import Block
+from bac.ledger.block import Retirements
+from bac.ledger.records import Standing
 from bac.ledger.state import State
 from bac.params import MINIMAL, SECOND, Params
 from bac.proofs.electorate import Electorate
+from bac.proofs.restart import is_restart
 from bac.protocol import Protocol
 from bac.sim import seeds
 from bac.sim.attacks_ledger import Traitor, draw_deeds
@@ -33,7 +36,8 @@ from bac.wire.block import Elector, Leader
 from bac.wire.codec import decode
 from bac.wire.header import header_hash
 from bac.wire.registry import tag_at, tag_of
-from bac.wire.votes import Certificate
+from bac.wire.transactions import Mandate, Reconfigure
+from bac.wire.votes import Certificate, NewView
 
 if TYPE_CHECKING:
     from random import Random  # noqa: TID251 (a type: the generator is handed in)
@@ -63,10 +67,11 @@ class ChangingRotation:
         self._seed = world.seed
         self._dishonest = frozenset(ids[node] for node in range(len(ids)) if node not in world.honest)
 
-    def __call__(self, state: State, epoch: int, seed: Hash, culprits: tuple[NodeId, ...]) -> Draw:  # noqa: ARG002
+    def __call__(self, state: State, epoch: int, seed: Hash, culprits: tuple[NodeId, ...]) -> Draw:
         """As basic BAC's `DrawFunction`."""
         following = epoch + 1
-        electors = [self._elector(identity, following) for identity in sorted(self._ids) if identity not in culprits]
+        gone = {*culprits, *(each for each, member in state.members() if member.standing is Standing.REMOVED)}
+        electors = [self._elector(identity, following) for identity in sorted(self._ids) if identity not in gone]
         present = self._bounded([each for each in electors if each.units])
         committee = self._committee(present, seed, following)
         return Draw(tuple(present), committee, next_seed(seed), culprits)
@@ -128,12 +133,13 @@ class BasicOracle(LedgerOracle):
         seed = epoch.base.boundary.seed
         place = Place(
             header.epoch, header.view, header.height, header.time_us, header.parent, epoch.committee,
-            epoch.electorate, epoch.seed, seed, _certificates(block),
+            epoch.electorate, epoch.seed, seed, _certificates(block), *_restart(block, epoch.electorate),
         )  # fmt: skip
         post = self._machine.execute(state.post, place, block.body.items)
         if header.boundary is not None:
             post = self._machine.conclude(post, place)
-            successors = succeed(epoch, self._machine.draw(post, epoch.number, seed), self._trial.params)
+            removed = () if place.order is None else place.order.removed
+            successors = succeed(epoch, self._machine.draw(post, epoch.number, seed), self._trial.params, removed)
             epoch = Epoch(
                 epoch.number + 1, successors.electorate, successors.committee, seed, header, epoch.timeout_us, None
             )
@@ -149,6 +155,17 @@ def _certificates(block: Block) -> tuple[Certificate, ...]:
             if rank_of(certificate) == block.header.justify:
                 return (certificate,)
     return ()
+
+
+def _restart(block: Block, electorate: Electorate) -> tuple[Retirements | None, Reconfigure | None]:
+    """On what grounds, and by which order, a block restarts the shard; (None, None) for another block."""
+    if not is_restart(block.header):
+        return None, None
+    statements, mandate = block.body.items
+    states = decode(NewView, statements).states
+    order = decode(Reconfigure, decode(Mandate, mandate).order)
+    retired = Units(sum(units_of(electorate, state) for state in states))
+    return Retirements(order.retirements, retired, electorate.total_units), order
 
 
 class BasicTrial(LedgerTrial):

@@ -16,9 +16,11 @@ from bac.finality.machine import Draw
 from bac.ledger.membership import keys_at
 from bac.ledger.state import State
 from bac.params import Params
+from bac.proofs.restart import is_restart
 from bac.types import Hash, NodeId
 from bac.wire import claims as wire
 from bac.wire.claims import ClaimList, claim_id
+from bac.wire.header import Header
 from bac.wire.registry import decode_item, tag_at, tag_of
 from bac.wire.signed import preimage
 from election import sortition
@@ -49,9 +51,9 @@ class Ballots:
         """The next body."""
         self._items += items
 
-    def committee(self, draw: Draw) -> tuple[tuple[bytes, int], ...]:
-        """The committee that these bodies elect for the electorate of `draw`."""
-        claims = self._claims()
+    def committee(self, draw: Draw, last: Header) -> tuple[tuple[bytes, int], ...]:
+        """The committee that these bodies elect for the electorate of `draw`: nobody, if `last` is a restart."""
+        claims = {} if is_restart(last) else self._claims()
         named = dict.fromkeys(each for listed in self._lists(claims).values() for each in listed)
         sizes = CommitteeParams(self._params.primary_weight, self._params.candidate_weight, self._params.max_leaders)
         units: dict[bytes, int] = {each.identity: each.units for each in draw.electors}

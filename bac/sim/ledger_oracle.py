@@ -41,7 +41,7 @@ class LedgerOracle(ABC):
     def __init__(self, trial: Any) -> None:
         self._trial = trial
         suite = trial.suite
-        self.scope = Scope(trial.network, SHARD, suite.quorum)
+        self.scope = Scope(trial.network, SHARD, suite.quorum, trial.genesis_block.authority, suite)
         self._intake = Intake(trial.network, SHARD, trial.genesis_block.authority, suite, self._key)
         self._verify = Verifications(self._intake)
         self.epochs: dict[int, Epoch] = {}

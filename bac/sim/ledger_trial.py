@@ -26,13 +26,16 @@ from bac.types import Micros, NodeId, Units
 from bac.wire.codec import encode
 from bac.wire.registry import decode_message
 from bac.wire.transactions import (
+    AuthorityOrder,
     DecodedTransaction,
     Operation,
+    Order,
     SignedTransaction,
     Transaction,
     Transfer,
     VerifiedTransaction,
     decode_transaction,
+    order_preimage,
     transaction_preimage,
 )
 
@@ -178,6 +181,13 @@ class LedgerTrial:
         )
         signature = pair.sign(transaction_preimage(self.network, SHARD, content))
         return VerifiedTransaction(decode_transaction(encode(SignedTransaction(content, signature))))
+
+    def call(self, order: AuthorityOrder, signer: StandInKeyPair | None = None) -> VerifiedTransaction:
+        """What brings in an order that no ledger executes; by the authority's hand, unless told otherwise."""
+        data = encode(order)
+        pair = self._authority if signer is None else signer
+        signed = Order(data, pair.sign(order_preimage(self.network, SHARD, data)))
+        return self.sign_transaction(self._pairs[0], 0, 0, signed)
 
     # ------------------------------------------------------------ as the trial's
 

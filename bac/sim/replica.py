@@ -192,7 +192,9 @@ class ReplicaOracle(LedgerOracle):
         drawn = Electorate(post.draw.electors) if post.draw.electors else None
         if drawn is None or not qualifies(drawn, self._trial.params):
             return None
-        elected = tuple(Leader(NodeId(each), weight) for each, weight in state.ballots.committee(post.draw))
+        elected = tuple(
+            Leader(NodeId(each), weight) for each, weight in state.ballots.committee(post.draw, last.header)
+        )
         if seat(elected, epoch.electorate, self._trial.params) == epoch.committee:
             return None
         return f"the committee of epoch {epoch.number} is not the one that the bodies elect"

@@ -5,11 +5,12 @@ As the memo of execution, this is for measurements only, and the record of a run
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bac.crypto.suite import QuorumScheme, Suite
 from bac.proofs.electorate import Electorate
+from bac.types import NodeId
 from bac.wire.block import Elector
 
 KEPT = 4096
@@ -17,6 +18,12 @@ KEPT = 4096
 
 class SharedElectorate(Electorate):
     """Reads each bitmap once."""
+
+    def without(self, identities: Iterable[NodeId]) -> Electorate:
+        """As the base's, with a memory of its own."""
+        left = super().without(identities)
+        left.__dict__.pop("read", None)
+        return left
 
     def signers(self, bitmap: bytes) -> tuple[Elector, ...] | None:
         """As the base's."""

@@ -13,6 +13,7 @@ from bac.types import Hash
 from bac.wire.codec import U32, U64, Bytes64, Domain, HashField, IdField, Message, UnitsField, signing_bytes
 from bac.wire.event import ITEM_BYTES_MAX, ItemField
 from bac.wire.header import Header
+from bac.wire.transactions import TRANSACTION_BYTES_MAX
 from bac.wire.votes import VOTERS_MAX, Certificate
 
 LEADERS_MAX = 4096
@@ -59,6 +60,26 @@ class LeaderSignature(Message, frozen=True):
     signature: Bytes64
 
 
+class InclusionProof(Message, frozen=True):
+    """An item is the one at `index` of `count` under a Merkle root: the siblings on its path, from the leaf up."""
+
+    index: U32
+    count: U32
+    siblings: Annotated[tuple[HashField, ...], Meta(max_length=32)]
+
+
+class Restart(Message, frozen=True):
+    """By whose order a header of the retirement view stands: the item that holds it, and its path to that header.
+
+    Attributes:
+        order: the `Mandate`, encoded.
+        inclusion: under the header's transaction root.
+    """
+
+    order: Annotated[bytes, Meta(max_length=TRANSACTION_BYTES_MAX)]
+    inclusion: InclusionProof
+
+
 class ConfirmationProof(Message, frozen=True, tag=17):
     """C2: shows to anybody who knows the electorate that a block is confirmed.
 
@@ -68,6 +89,7 @@ class ConfirmationProof(Message, frozen=True, tag=17):
         certificate: of Y.
         carrier: X, a descendant of Y in the same view, whose `justify` is that certificate.
         carrier_certificate: of X.
+        restart: where Y is of the retirement view: who removed whom from the electorate.
     """
 
     CAP: ClassVar[int] = 2**19
@@ -76,6 +98,7 @@ class ConfirmationProof(Message, frozen=True, tag=17):
     certificate: Certificate
     carrier: Header
     carrier_certificate: Certificate
+    restart: Restart | None
 
 
 class Envelope(Message, frozen=True, tag=18):
@@ -87,6 +110,7 @@ class Envelope(Message, frozen=True, tag=18):
             closing header: none. Ascending by leader.
         certificate: a closing header's: of its parent.
         proof: the first block's of an epoch: the boundary before is confirmed.
+        restart: an opening's of the retirement view, which nobody signs: by whose order.
     """
 
     CAP: ClassVar[int] = 2**20
@@ -95,6 +119,7 @@ class Envelope(Message, frozen=True, tag=18):
     signatures: Annotated[tuple[LeaderSignature, ...], Meta(max_length=LEADERS_MAX)]
     certificate: Certificate | None
     proof: ConfirmationProof | None
+    restart: Restart | None
 
 
 class Elector(Message, frozen=True):
@@ -123,14 +148,6 @@ class BoundaryRecord(Message, frozen=True, tag=19):
     proof: ConfirmationProof
     electorate: Annotated[tuple[Elector, ...], Meta(min_length=1, max_length=VOTERS_MAX)]
     committee: Annotated[tuple[Leader, ...], Meta(min_length=1, max_length=LEADERS_MAX)]
-
-
-class InclusionProof(Message, frozen=True):
-    """An item is the one at `index` of `count` under a Merkle root: the siblings on its path, from the leaf up."""
-
-    index: U32
-    count: U32
-    siblings: Annotated[tuple[HashField, ...], Meta(max_length=32)]
 
 
 class ItemProof(Message, frozen=True, tag=20):

@@ -68,6 +68,7 @@ class Domain(Enum):
     ACKNOWLEDGEMENT = "acknowledgement"
     WISH = "wish"
     STATE = "state"
+    RETIREMENTS = "retirements"
     CLAIM = "claim"
     CLAIM_ID = "claim-id"
     CLAIM_LIST = "claim-list"

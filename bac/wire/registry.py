@@ -18,6 +18,7 @@ from bac.wire.codec import Message, decode
 
 _ITEMS: tuple[type[Message], ...] = (
     transactions.SignedTransaction,
+    transactions.Mandate,
     votes.Acknowledgement,
     votes.Certificate,
     votes.NewView,

@@ -113,7 +113,29 @@ class Issue(Message, frozen=True, tag=5):
     amount: U64
 
 
-AuthorityOrder: TypeAlias = Admit | Renew | Revoke | Reconfigure | Issue
+class Summon(Message, frozen=True, tag=6):
+    """Calls upon the voters of `epoch` to retire from it, so that the shard can be restarted.
+
+    It goes from node to node, and has no effect in a block.
+    """
+
+    epoch: U64
+
+
+class Mandate(Message, frozen=True, tag=22):
+    """A `Reconfigure`, encoded, and the authority's signature on it: an item of the block that restarts a shard.
+
+    It is no transaction: whoever sees the order could bring it in by one of its own, and of two bodies for one order
+    neither might find a quorum, in a view after which there is none.
+    """
+
+    CAP: ClassVar[int] = TRANSACTION_BYTES_MAX
+
+    order: Annotated[bytes, Meta(max_length=ORDER_BYTES_MAX)]
+    signature: Bytes64
+
+
+AuthorityOrder: TypeAlias = Admit | Renew | Revoke | Reconfigure | Issue | Summon
 
 
 # ---------------------------------------------------------------- operations

@@ -25,9 +25,10 @@ from bac.wire.codec import (
     Message,
     TimeField,
     encode,
+    hash_of,
     signing_bytes,
 )
-from bac.wire.header import Header, Rank, ViewField, header_hash
+from bac.wire.header import RETIREMENT_VIEW, Header, Rank, ViewField, header_hash
 from bac.wire.signed import Signed
 
 VOTERS_MAX = 8192
@@ -72,12 +73,15 @@ class Certificate(Message, frozen=True, tag=7):
 
 
 class Wish(Signed, frozen=True, tag=8):
-    """R2: for view `view` of `epoch`; promises nothing. It counts where nothing above `confirmed` is confirmed."""
+    """R2: for view `view` of `epoch`; promises nothing. It counts where nothing above `confirmed` is confirmed.
+
+    Nobody wishes for `bac.wire.header.RETIREMENT_VIEW`: the authority alone calls voters there.
+    """
 
     DOMAIN: ClassVar[Domain] = Domain.WISH
 
     epoch: U64
-    view: Annotated[int, Meta(ge=1, le=2**32 - 1)]
+    view: Annotated[int, Meta(ge=1, le=RETIREMENT_VIEW - 1)]
     confirmed: HeightField
     identity: IdField
     signature: Bytes64
@@ -108,7 +112,7 @@ class State(Signed, frozen=True, tag=9):
     DOMAIN: ClassVar[Domain] = Domain.STATE
 
     epoch: U64
-    view: Annotated[int, Meta(ge=1, le=2**32 - 1)]
+    view: Annotated[int, Meta(ge=1, le=RETIREMENT_VIEW)]
     high: Rank
     clock_us: TimeField
     identity: IdField
@@ -138,6 +142,11 @@ class NewView(Message, frozen=True, tag=11):
 
     states: Annotated[tuple[State, ...], Meta(min_length=1, max_length=VOTERS_MAX)]
     certificate: Certificate | None
+
+
+def retirements_digest(new_view: NewView) -> Hash:
+    """What a `Reconfigure` names: the hash of these statements of retirement."""
+    return hash_of(Domain.RETIREMENTS, encode(new_view))
 
 
 def ballot_of(header: Header) -> Ballot:

@@ -40,7 +40,7 @@ class Town(Yard):
         if self.epoch.number > epoch:
             closing = Link(validity.close(link).header, header_hash(validity.close(link).header), parent=link)
             proof = ConfirmationProof(
-                (link.header,), self.certificate(link), closing.header, self.certificate(closing)
+                (link.header,), self.certificate(link), closing.header, self.certificate(closing), None
             )  # fmt: skip
             self.proofs[link.header.height] = encode(proof)
             self.records.append(BoundaryRecord(proof, self.epoch.electorate.members, self.epoch.committee))

@@ -249,7 +249,7 @@ def test_completion_is_printed_not_installed(console: Console, shell: str) -> No
 def test_completion_completes(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"_BAC_COMPLETE": "complete_bash", "COMP_WORDS": "bac ca re", "COMP_CWORD": "2"}
     ran = subprocess.run(COMMAND, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
-    assert ran.stdout.split() == ["revoke"]
+    assert ran.stdout.split() == ["revoke", "reconfigure"]
 
 
 def test_ids_are_taken_by_unique_prefix() -> None:

@@ -9,12 +9,14 @@ import pytest
 from msgspec.structs import replace
 
 from bac.errors import Code, Rejected
-from bac.finality import confirmation, epochs, finality, recovery, validity, views, voter
+from bac.finality import confirmation, epochs, finality, recovery, retirement, validity, views, voter
 from bac.finality.chain import Link
 from bac.finality.finality import Finality
-from bac.finality.newview import check_new_view
+from bac.finality.newview import check_new_view, gather
+from bac.finality.retirement import Tenure
 from bac.finality.views import Views
 from bac.finality.watch import Watch
+from bac.proofs.electorate import Electorate
 from bac.protocol import Persist
 from bac.types import Hash
 from bac.wire.block import ConfirmationProof
@@ -106,6 +108,17 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         _only_the_primary("bac.baselines.basic_bac.BasicBac._publish_one"),
     ),
     "R9": lambda patch: patch.setattr(Finality, "missing_units", lambda self: 4000),
+    "R10": lambda patch: patch.setattr(Tenure, "heed", lambda self: None),
+    "R11": lambda patch: patch.setattr(Tenure, "on_new_view", lambda self, sender, new_view: self.voter.enter(1)),
+    "R12": lambda patch: patch.setattr(retirement, "gather", lambda announced: gather([*announced][:1])),
+    "R13": lambda patch: patch.setattr(validity.Validity, "_check_order", lambda self, order, parent, new_view: None),
+    "R13, closed": lambda patch: patch.setattr(
+        validity.Validity, "restart", _restart_as_ever(validity.Validity.restart)
+    ),
+    "R14": lambda patch: patch.setattr(Electorate, "without", lambda self, identities: self),
+    "R14, one": lambda patch: patch.setattr(voter.Voter, "_continues", lambda self, link, last: True),
+    "R15": lambda patch: patch.setattr(validity, "succeed", _forget_removed(epochs.succeed)),
+    "V9, retired": lambda patch: patch.setattr(Watch, "state", lambda self, state, tallies, tree: ()),
     "E1": lambda patch: patch.setattr(
         finality,
         "following",
@@ -149,6 +162,15 @@ class _Unclosed:
 def _open_as_ever(real: Any) -> Callable[..., Any]:
     """An opening above the last block is a last block, too."""
     return lambda self, parent, view, items: real(self, _Unclosed(parent), view, items)
+
+
+def _restart_as_ever(real: Any) -> Callable[..., Any]:
+    """A restart above the last block is a last block, too."""
+    return lambda self, parent, items: real(self, _Unclosed(parent), items)
+
+
+def _forget_removed(real: Any) -> Callable[..., Any]:
+    return lambda epoch, draw, params, removed=(): real(epoch, draw, params)
 
 
 def _only_once() -> Callable[..., tuple[bytes, ...]]:

@@ -179,3 +179,6 @@ def r9() -> None:
     fresh = Table()
     assert fresh.nodes[0].finality.missing_units() == 4000
     assert table.nodes[0].finality.missing_units() < 4000
+    table.pass_time(T0 + 4 * TABLE_PARAMS.repeat_us)
+    assert table.term(0).voter.view == 0
+    assert table.nodes[0].finality.missing_units() == 2000, "once it waits in vain: whom it does not hear"

@@ -52,7 +52,7 @@ def rival(table: Table, parent: Link, *, items: tuple[bytes, ...] = (), later_us
 
 def sign(table: Table, header: Header, nodes: tuple[int, ...] = (0, 1, 2, 3)) -> Envelope:
     signatures = [table.nodes[node].finality.site.sign_header(header) for node in nodes]
-    return Envelope(header, tuple(sorted(signatures, key=lambda each: each.leader)), None, None)
+    return Envelope(header, tuple(sorted(signatures, key=lambda each: each.leader)), None, None, None)
 
 
 def hand(table: Table, node: int, envelope: Envelope, body: Body) -> Link:

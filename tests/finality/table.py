@@ -12,7 +12,7 @@ from bac.baselines.basic_bac import BasicBac
 from bac.errors import Rejected
 from bac.finality.epochs import next_seed
 from bac.finality.machine import Draw
-from bac.finality.term import Term
+from bac.finality.retirement import Tenure
 from bac.ledger.state import State
 from bac.params import Params
 from bac.protocol import Accuse, Commit, Construction, Effect, Persist, Send, SetTimer
@@ -90,7 +90,7 @@ class Table:
         self.perform(node, self.nodes[node].start(self.now))
         return self.nodes[node]
 
-    def term(self, node: int) -> Term:
+    def term(self, node: int) -> Tenure:
         return self.nodes[node].finality.term
 
     def perform(self, node: int, effects: Any) -> None:

@@ -25,7 +25,7 @@ def test_nobody_spends_anothers_room() -> None:
     """FB-1: an acknowledgement counts only from its own voter, and only so many of one voter are kept."""
     table = after_blocks(2)
     site = table.nodes[0].finality.site
-    tallies = Tallies(table.term(0).epoch.electorate, site.scope)
+    tallies = Tallies(lambda ballot: table.term(0).epoch.electorate, site.scope)
     share = table.term(1).voter.sign(published(table, 0, 2))
     with pytest.raises(Rejected):
         tallies.add(share, table.ids[3])

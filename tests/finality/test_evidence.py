@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from bac.finality.chain import Link, header_hash
 from bac.finality.evidence import LIFETIME, incriminate
-from bac.finality.views import Views
 from bac.proofs.merkle import prove_inclusion
 from bac.types import NodeId
 from bac.wire.block import ConfirmationProof, Envelope
@@ -110,7 +109,7 @@ def opening_on(table: Table, justify: Rank) -> tuple[Header, bytes]:
     """An opening of view 1 with NV of the table, and the header changed to stand on `justify`."""
     to_view_one(table, hold=lambda sender, receiver, message: isinstance(message, Envelope | Acknowledgement))
     terms = [table.term(node) for node in range(4)]
-    term = next(each for each in terms if isinstance(each, Views) and each.opened)
+    term = next(each for each in terms if each.opened)
     link = next(each for each in term.tree.links.values() if each.header.kind is Kind.OPENING)
     assert link.body is not None
     return replace(link.header, justify=justify), link.body.items[0]
@@ -157,7 +156,7 @@ def test_old_evidence_and_foreign_evidence_do_not_count() -> None:
 
 def proof_of(table: Table, block: Link, carrier: Link, signers: tuple[int, ...]) -> ConfirmationProof:
     first, second = certify(table, block.header, signers), certify(table, carrier.header, signers)
-    return ConfirmationProof((block.header,), first, carrier.header, second)
+    return ConfirmationProof((block.header,), first, carrier.header, second, None)
 
 
 def test_two_confirmations_of_one_height_convict_who_signed_both() -> None:

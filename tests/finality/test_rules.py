@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.finality import scenarios_epochs as epochs
+from tests.finality import scenarios_retirement as retirement
 from tests.finality import scenarios_views as views
 from tests.finality import scenarios_votes as votes
 from tests.finality.mutants import MUTANTS
 
-OUTCOMES = ("scenarios_votes.py", "scenarios_views.py", "scenarios_epochs.py")
+OUTCOMES = ("scenarios_votes.py", "scenarios_views.py", "scenarios_epochs.py", "scenarios_retirement.py")
 
 SCENARIOS: dict[str, Callable[[], None]] = {
     "V1": votes.v1,
@@ -35,6 +36,15 @@ SCENARIOS: dict[str, Callable[[], None]] = {
     "R7": views.r7,
     "R8": views.r8,
     "R9": views.r9,
+    "R10": retirement.r10,
+    "R11": retirement.r11,
+    "R12": retirement.r12,
+    "R13": retirement.r13,
+    "R13, closed": retirement.r13_closed,
+    "R14": retirement.r14,
+    "R14, one": retirement.r14_one,
+    "R15": retirement.r15,
+    "V9, retired": retirement.v9_retired,
     "E1": epochs.e1,
     "E2": epochs.e2,
     "E3": epochs.e3,

@@ -26,6 +26,7 @@ from bac.wire.transactions import (
     Reconfigure,
     Renew,
     Revoke,
+    Summon,
     Transfer,
     VerifiedTransaction,
 )
@@ -239,6 +240,8 @@ class Model:
                     self.end(block, identity, order)
                 share = 3 * 2**16 * grounds.retired >= (2**16 + 3 * self.params.assumed_dishonest_q16) * grounds.total
                 self.books.restart = (block.height, block.epoch, not share)
+            case Summon():
+                raise Refused(Code.NOT_IN_BLOCKS)
             case Issue(serial, recipient, amount):
                 refuse(serial != self.books.issues, Code.WRONG_SERIAL)
                 supply = sum(self.books.balances.values()) + self.books.burnt

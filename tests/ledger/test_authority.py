@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bac.errors import Code
+from bac.errors import Code, Rejected
 from bac.ledger.authority import are_retirements_enough
 from bac.ledger.block import Retirements
 from bac.ledger.membership import candidates
@@ -14,7 +14,7 @@ from bac.ledger.records import Reconfigured, Standing
 from bac.ledger.state import SUPPLY_MAX
 from bac.params import DEFAULT, Q16
 from bac.types import Hash, Height, NodeId, Units
-from bac.wire.transactions import Issue, Reconfigure
+from bac.wire.transactions import Issue, Reconfigure, Summon
 from tests.ledger.world import APPLIED, COIN, FOREVER, World, hash_number, ordered, rejected, renew, who
 
 GROUNDS = Retirements(hash_number(500), Units(60), Units(100))
@@ -38,6 +38,27 @@ def test_a_restart_removes_members_and_records_its_grounds() -> None:
     assert shown[who(1)] is shown[who(2)] is Standing.REMOVED
     assert shown[who(3)] is Standing.PRESENT
     assert all(each.standing is Standing.PRESENT for each in candidates(world.state, 3, DEFAULT))
+
+
+def test_the_block_of_a_restart_holds_the_order_and_no_transaction() -> None:
+    """LE-25: nobody pays for it; an order that has no effect makes the block none."""
+    world = World()
+    world.block(order=restart(0, 1), retirements=GROUNDS)
+    assert world.member(1).standing is Standing.REMOVED
+    assert world.state.reconfigured() is not None
+    before = world.state
+    for order in (restart(0, 1), restart(1, 77), restart(1, 2, digest=hash_number(3))):
+        with pytest.raises(Rejected):
+            world.block(order=order, retirements=GROUNDS)
+    with pytest.raises(Rejected):
+        world.block(order=restart(1, 2))
+    assert world.state is before
+
+
+def test_a_summons_has_no_effect_in_a_block() -> None:
+    """LE-16."""
+    world = World()
+    assert world.one(ordered(9, 0, Summon(0)), retirements=GROUNDS) == rejected(Code.NOT_IN_BLOCKS)
 
 
 def test_who_was_removed_comes_back_by_renewal_as_an_arrival() -> None:

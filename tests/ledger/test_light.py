@@ -86,7 +86,7 @@ def confirm(header: Header) -> ConfirmationProof:
         justify=Rank(header.view, header.height, header_hash(header)),
         boundary=None,
     )
-    return ConfirmationProof((header,), certify(header), carrier, certify(carrier))
+    return ConfirmationProof((header,), certify(header), carrier, certify(carrier), None)
 
 
 def record_of(epoch: int, time_us: int = START) -> BoundaryRecord:

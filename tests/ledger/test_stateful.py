@@ -310,7 +310,7 @@ def some_history(seed: int, blocks: int) -> Twins:
 
 CODES = list(Code)
 LEDGER_CODES = CODES[CODES.index(Code.NO_ACCOUNT) : CODES.index(Code.UNKNOWN_APPLICATION) + 1]
-CODES_ELSEWHERE = {Code.UNKNOWN_APPLICATION}
+CODES_ELSEWHERE = {Code.UNKNOWN_APPLICATION, Code.NOT_IN_BLOCKS}
 """Of the ledger's codes, those that the twins do not draw."""
 
 

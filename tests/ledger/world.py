@@ -24,6 +24,7 @@ from bac.wire.transactions import (
     Order,
     Position,
     PositionReport,
+    Reconfigure,
     Renew,
     SignedTransaction,
     Transaction,
@@ -128,6 +129,7 @@ class World:
         *transactions: VerifiedTransaction,
         roles: Roles | None = None,
         retirements: Retirements | None = None,
+        order: Reconfigure | None = None,
         after_us: int = 1_000_000,
     ) -> list[Receipt]:
         """Executes one block; the state must then pass the audit."""
@@ -139,6 +141,7 @@ class World:
             parent=hash_number(tip.height),
             roles=Roles() if roles is None else roles,
             retirements=retirements,
+            order=order,
         )
         execution = self.ledger.apply(self.state, context, transactions)
         self.state = execution.state

@@ -114,6 +114,10 @@ class Rules:
         """R4: no state in NV claims a rank above the certificate that it names as its highest."""
         return claimed <= rank
 
+    def has_quorum(self, header: int, honest_units: int) -> bool:
+        """Whether these honest voters certify a header, together with all the dishonest."""
+        return self.electorate(self.table[header].base).is_quorum(honest_units)
+
     # ------------------------------------------------------------------ headers on offer
 
     def offers(self, state: State, base: int, known: int) -> list[int]:
@@ -284,7 +288,7 @@ class Rules:
         x = self.table[header]
         units = zip(self.electorate(x.base).honest, state.voters, strict=True)
         for_it = sum(unit for unit, number in units if self.voters[number].acks >> header & 1)
-        if state.certified >> header & 1 or not self.electorate(x.base).is_quorum(for_it):
+        if state.certified >> header & 1 or not self.has_quorum(header, for_it):
             return state
         state = state._replace(certified=state.certified | 1 << header)
         confirmed = self.confirms(header)

@@ -64,7 +64,7 @@ class Shard:
         for _ in range(skipped):
             between = self.header(between)
         carrier = self.header(between, justify=rank_of(path[-1]))
-        return ConfirmationProof(path, self.certify(path[-1]), carrier, self.certify(carrier))
+        return ConfirmationProof(path, self.certify(path[-1]), carrier, self.certify(carrier), None)
 
 
 def rank_of(header: Header) -> Rank:

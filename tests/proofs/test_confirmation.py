@@ -77,13 +77,13 @@ def test_one_certificate_confirms_nothing() -> None:
 def test_the_carrier_names_this_certificate(justify: Rank) -> None:
     """WI-18: by view, height and hash."""
     carrier = SHARD.header(B1, justify=justify)
-    refuse(Code.BAD_PROOF, ConfirmationProof((B1,), SHARD.certify(B1), carrier, SHARD.certify(carrier)))
+    refuse(Code.BAD_PROOF, ConfirmationProof((B1,), SHARD.certify(B1), carrier, SHARD.certify(carrier), None))
 
 
 def test_the_carrier_is_higher() -> None:
     """WI-18: its signers acknowledged it after the certificate was there."""
     carrier = SHARD.header(justify=rank_of(B1), round=99)
-    refuse(Code.BAD_PROOF, ConfirmationProof((B1,), SHARD.certify(B1), carrier, SHARD.certify(carrier)))
+    refuse(Code.BAD_PROOF, ConfirmationProof((B1,), SHARD.certify(B1), carrier, SHARD.certify(carrier), None))
 
 
 def test_both_certificates_are_judged() -> None:
@@ -115,7 +115,7 @@ def test_headers_of_elsewhere(changes: dict[str, Any], code: Code) -> None:
     """WI-18: every header of the proof is of this version, network, shard, epoch and electorate."""
     refuse(code, SHARD.confirm(SHARD.header(**changes)))
     foreign = SHARD.header(B1, justify=rank_of(B1), **changes)
-    refuse(code, ConfirmationProof((B1,), SHARD.certify(B1), foreign, SHARD.certify(foreign)))
+    refuse(code, ConfirmationProof((B1,), SHARD.certify(B1), foreign, SHARD.certify(foreign), None))
 
 
 def test_another_electorate() -> None:
@@ -151,7 +151,7 @@ def record_of(proof: ConfirmationProof, **changes: Any) -> BoundaryRecord:
 def closed(*path: Any) -> ConfirmationProof:
     """Confirmed by the closing header of the last one."""
     carrier = closing(path[-1])
-    return ConfirmationProof(path, SHARD.certify(path[-1]), carrier, SHARD.certify(carrier))
+    return ConfirmationProof(path, SHARD.certify(path[-1]), carrier, SHARD.certify(carrier), None)
 
 
 def test_a_record_leads_to_the_next_electorate() -> None:

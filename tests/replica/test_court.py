@@ -19,6 +19,7 @@ from bac.wire.header import header_hash
 from bac.wire.signed import UNSIGNED
 from bac.wire.transactions import Leave, Renew, Transfer
 from tests.replica.yard import FOREVER, PARAMS, SHARD, Yard
+from tests.wire.samples import MANDATE
 
 
 def event_of(yard: Yard, creator: NodeId, payload: tuple[bytes, ...] = (), *, time_us: int = 5) -> Event:
@@ -71,7 +72,7 @@ def test_two_events_in_one_place_are_a_fork() -> None:
 
 
 def test_an_item_invalid_by_itself_convicts_its_creator() -> None:
-    """RP-26: rubbish, a bad signature, a record of a round; never what only the state shows to be worthless."""
+    """RP-26: rubbish, a bad signature, a round, an order to restart; never what only the state shows."""
     yard = Yard()
     leader = yard.epoch.committee[0].identity
     good = yard.transact(leader, Transfer(yard.ids[1], 5), fee=50_000)
@@ -82,13 +83,13 @@ def test_an_item_invalid_by_itself_convicts_its_creator() -> None:
     payload = (
         good, b"\xc1\xc1", bad_signature, yard.record(), encode(yard.new_view(1)), overdrawn,
         encode(change(claims[0], signature=UNSIGNED)), encode(yard.list_claims(yard.know(60), ())),
-        other.transact(other.ids[0], Transfer(other.ids[1], 5), fee=50_000),
+        other.transact(other.ids[0], Transfer(other.ids[1], 5), fee=50_000), encode(MANDATE),
     )  # fmt: skip
     event = event_of(yard, leader, payload)
     guilty = [
         index for index in range(len(payload)) if culprits(yard, InvalidItem(SHARD, 0, event, index)) == (leader,)
     ]
-    assert guilty == [1, 2, 3, 4, 8]
+    assert guilty == [1, 2, 3, 4, 8, 9]
     assert culprits(yard, InvalidItem(SHARD, 0, event, len(payload))) == ()
     assert culprits(yard, InvalidItem(SHARD, 1, event, 1)) == ()
     assert culprits(yard, InvalidItem(SHARD, 0, change(event, payload=payload[1:]), 0)) == ()

@@ -23,7 +23,7 @@ def sign(stage: Leaders, header: Header, *nodes: int) -> Envelope:
     """`header` as these leaders sign it, whether they made it or not."""
     message = leader_preimage(header_hash(header), stage.ground.network, 0)
     signatures = [LeaderSignature(stage.ids[node], stage.pairs[node].sign(message)) for node in nodes]
-    return Envelope(header, tuple(sorted(signatures, key=lambda each: each.leader)), None, None)
+    return Envelope(header, tuple(sorted(signatures, key=lambda each: each.leader)), None, None, None)
 
 
 def first_header(stage: Leaders) -> Header:

@@ -84,10 +84,14 @@ RETIREMENT = votes.State(3, header.RETIREMENT_VIEW, RANK, Micros(1), some_id("vo
 NEW_VIEW = votes.NewView((STATE,), CERTIFICATE)
 CLAIM = claims.Claim(4, claims.Role.CANDIDATE, some_id("voter"), some("proof", 80), SIGNATURE)
 CLAIM_LIST = claims.ClaimList(4, some_id("voter"), (claims.claim_id(CLAIM),), SIGNATURE)
-PROOF = block.ConfirmationProof((HEADER,), CERTIFICATE, OPENING, CERTIFICATE)
+PROOF = block.ConfirmationProof((HEADER,), CERTIFICATE, OPENING, CERTIFICATE, None)
+MANDATE = transactions.Mandate(
+    encode(transactions.Reconfigure(Height(9), some_hash("parent"), some_hash("retirements"), ())), SIGNATURE
+)
+RESTART = block.Restart(encode(MANDATE), block.InclusionProof(1, 2, (some_hash("statements"),)))
 LEADER_SIGNATURE = block.LeaderSignature(some_id("leader"), SIGNATURE)
 INCLUSION = block.InclusionProof(2, 5, (some_hash("left"), some_hash("right")))
-ENVELOPE = block.Envelope(HEADER, (LEADER_SIGNATURE,), None, PROOF)
+ENVELOPE = block.Envelope(HEADER, (LEADER_SIGNATURE,), None, PROOF, None)
 
 PLACE = (some_hash("network"), 7, some_id("sender"), some("key"))
 POSITION = transactions.Position(some_id("sender"), Micros(5), 10**9, -(10**9), 0, -33)
@@ -100,6 +104,7 @@ ORDERS: tuple[transactions.AuthorityOrder, ...] = (
     transactions.Revoke(some_id("new")),
     transactions.Reconfigure(Height(9), some_hash("parent"), some_hash("retirements"), (some_id("gone"),)),
     transactions.Issue(0, some_id("new"), 10**12),
+    transactions.Summon(3),
 )
 OPERATIONS: tuple[transactions.Operation, ...] = (
     transactions.Transfer(some_id("recipient"), 1_000_000),
@@ -140,6 +145,7 @@ SAMPLES: tuple[Message, ...] = (
     SIGNED_TRANSACTION,
     *TRANSACTIONS,
     *ORDERS,
+    MANDATE,
     POSITION,
     EVENT_HEADER,
     FIRST_EVENT,
@@ -167,7 +173,9 @@ SAMPLES: tuple[Message, ...] = (
     block.Body((ITEM, encode(CERTIFICATE), encode(NEW_VIEW))),
     PROOF,
     ENVELOPE,
-    block.Envelope(OPENING, (), CERTIFICATE, None),
+    block.Envelope(OPENING, (), CERTIFICATE, None, None),
+    block.Envelope(OPENING, (), None, None, RESTART),
+    block.ConfirmationProof((HEADER, OPENING), CERTIFICATE, OPENING, CERTIFICATE, RESTART),
     block.BoundaryRecord(
         PROOF,
         (

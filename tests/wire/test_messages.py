@@ -96,6 +96,7 @@ def test_what_is_acknowledged_has_no_voter_in_it() -> None:
 def test_wishes_states_and_new_views() -> None:
     """WI-14: of view 1 at least; a retirement is a state above all views; a new view holds at least one state."""
     refused(votes.Wish(3, 0, Height(1), some_id("a"), SIGNATURE))
+    refused(votes.Wish(3, header.RETIREMENT_VIEW, Height(1), some_id("a"), SIGNATURE))
     refused(votes.WishBatch(()))
     refused(msgspec.structs.replace(STATE, view=0))
     assert RETIREMENT.view == header.RETIREMENT_VIEW == 2**32 - 1

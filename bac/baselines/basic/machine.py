@@ -97,7 +97,9 @@ class LedgerMachine:
 
     def _execute(self, parent: Post, place: Place, items: Sequence[bytes]) -> tuple[Post, tuple[Receipt, ...]]:
         transactions = [each for each in map(self._transaction, items) if each is not None]
-        context = BlockContext(place.epoch, place.height, place.time_us, place.parent, _roles(place))
+        context = BlockContext(
+            place.epoch, place.height, place.time_us, place.parent, _roles(place), place.retirements, place.order
+        )  # fmt: skip
         execution = self._ledger.apply(parent.ledger, context, transactions)
         culprits = parent.culprits if parent.epoch == place.epoch else ()
         for item in items:

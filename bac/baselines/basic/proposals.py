@@ -40,7 +40,7 @@ class Proposal:
     def envelope(self, proof: ConfirmationProof | None) -> Envelope:
         """The header with all signatures that are here."""
         ascending = tuple(self.signatures[leader] for leader in sorted(self.signatures))
-        return Envelope(self.link.header, ascending, None, proof)
+        return Envelope(self.link.header, ascending, None, proof, None)
 
 
 class Proposals:
