@@ -5,8 +5,6 @@ Source: docs/spec/finality.md R1 to R4.
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-
 from bac.finality.epochs import Epoch
 from bac.finality.newview import form, units_of
 from bac.types import NodeId
@@ -48,10 +46,6 @@ class Recovery:
         """Whether this state is not news."""
         known = self._states.get(announced.state.identity)
         return known is not None and known.state.view >= announced.state.view
-
-    def heard(self) -> AbstractSet[NodeId]:
-        """Whose wish or state is known."""
-        return self._wishes.keys() | self._states.keys()
 
     def _levels(self, confirmed: int) -> list[tuple[int, int]]:
         """(view, units) of each voter's wish, highest first. R2: a wish counts where nothing higher is confirmed."""

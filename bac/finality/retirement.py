@@ -87,6 +87,7 @@ class Tenure(Views):
         if state.view != RETIREMENT_VIEW:
             super().on_state(sender, announced)
             return
+        self.note(sender, state.identity)
         if state.identity in self.statements or self.epoch.electorate.find(state.identity) is None:
             return
         self.site.intake.signed(state)
@@ -118,10 +119,10 @@ class Tenure(Views):
         return sum(units_of(self.epoch.electorate, each.state) for each in self.statements.values())
 
     def silent_units(self) -> int | None:
-        """R9: units of the voters that neither wish, nor state, nor retired; None while this node waits for nobody."""
+        """R9: units of the voters that have said nothing of late; None while this node waits for nobody."""
         if not self.is_retired and self.recovery.wish <= self.voter.view:
             return None
-        heard = self.recovery.heard() | self.statements.keys()
+        heard = self.heard()
         return sum(each.units for each in self.epoch.electorate.members if each.identity not in heard)
 
     # ------------------------------------------------------------ the restart

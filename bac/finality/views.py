@@ -29,6 +29,8 @@ from bac.wire.header import Rank
 from bac.wire.signed import UNSIGNED
 from bac.wire.votes import NewView, State, StateAnnouncement, Wish, WishBatch
 
+LATELY: Final = 5
+"""Times T_repeat: what is said again has come to everybody by then (`_circle`), and once more."""
 OPENED: Final = 1 << 62
 """Openings are remembered by view, above all heights."""
 
@@ -45,6 +47,7 @@ class Views(Term):
         self._repeated: Rank | None = None
         self._forwarded = 0
         self._shown_us = Micros(0)
+        self._heard_us: dict[NodeId, Micros] = {}
 
     def _circle(self, kind: type, view: int) -> tuple[NodeId, ...]:
         """R2, R3: who is told for `view`: its proposer; the second time the next two as well; then everybody."""
@@ -54,6 +57,16 @@ class Views(Term):
 
     def _proposers(self, view: int, count: int) -> tuple[NodeId, ...]:
         return tuple(self.epoch.proposer(view + ahead) for ahead in range(count))
+
+    def note(self, sender: NodeId, identity: NodeId) -> None:
+        """A voter that is here says what it waits for; what others hand on of it says nothing of that."""
+        if sender == identity and identity in self.epoch.electorate.places:
+            self._heard_us[identity] = self.now
+
+    def heard(self) -> frozenset[NodeId]:
+        """R9: who has said lately what it waits for, this node itself included."""
+        since = self.now - LATELY * self.site.params.repeat_us
+        return frozenset([self.site.me, *(each for each, at in self._heard_us.items() if at >= since)])
 
     # ------------------------------------------------------------ wishes
 
@@ -73,6 +86,7 @@ class Views(Term):
     def on_wish(self, sender: NodeId, wish: Wish) -> None:
         """R2: a wish counts where nothing higher is confirmed; who knows more answers. Raises Rejected."""
         self.site.intake.signed(wish)
+        self.note(sender, wish.identity)
         self._answer_by_proof(sender, wish.confirmed)
         self.recovery.add_wish(wish)
         self.answer(sender, wish.view)
@@ -146,6 +160,7 @@ class Views(Term):
             self.recovery.add_state(announced)
             if announced.certificate is not None:
                 self.learn(announced.certificate, sender)
+        self.note(sender, announced.state.identity)
         self.answer(sender, announced.state.view)
         self.consider()
 
