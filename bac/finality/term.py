@@ -62,6 +62,7 @@ class Term(ABC):
         self._fresh: list[Link] = []
         self._unlinked: list[Link] = []
         self._end: Link | None = None
+        self.ordered_height = epoch.base.height  # of the highest header of view 0 that leaders signed, or this one made
         self._answered: dict[NodeId, Micros] = {}
         self.electors = tuple(member.identity for member in epoch.electorate.members)
 
@@ -88,6 +89,7 @@ class Term(ABC):
         self.mark(link, envelope.restart)
         link.envelope = envelope
         link.is_signed = True
+        self._note_ordered(link)
         self.accuse(*self.watch.headers(envelope))
         if envelope.header.kind is Kind.CLOSING and envelope.certificate is not None:
             self.learn(envelope.certificate, sender)
@@ -182,12 +184,18 @@ class Term(ABC):
         """A header that leaders are asked to sign: in the tree, without effect. Its source bounds the number."""
         link = self.tree.add(header, block_hash, counts=False)
         self.pulls.take_early(link)
+        if sender is None:
+            self._note_ordered(link)
         if link.body is None and sender is not None:
             self.pulls.want_body(link, sender, self.now)
             missing = self.tree.missing_ancestor(link)
             if missing is not None:
                 self.pulls.want_header(missing, sender)
         return link
+
+    def _note_ordered(self, link: Link) -> None:
+        if link.header.kind is Kind.ORDERED:
+            self.ordered_height = max(self.ordered_height, link.header.height)
 
     def tip(self) -> Link:
         """The block of view 0 to build on: the highest valid one above the highest certificate."""

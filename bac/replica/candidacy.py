@@ -187,7 +187,7 @@ class Candidacy:
             return False
         if term.voter.view > 0 or self._known().last_round is not None:
             return True
-        rounds = self._tip().header.height - term.tree.root.header.height
+        rounds = term.ordered_height - term.tree.root.header.height
         return 2 * rounds >= self._site.params.epoch_rounds
 
     def _make_list(self) -> None:
