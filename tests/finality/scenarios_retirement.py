@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bac.errors import Rejected
+from bac.finality.calls import Calls
 from bac.finality.chain import Link, Verdict
 from bac.finality.newview import rank_of
 from bac.finality.records import load_record, load_vote
@@ -106,6 +107,15 @@ def r10() -> None:
     assert table.term(2).epoch.number == table.restart(2).finality.term.epoch.number
     assert table.term(2).is_retired
     assert table.ids[2] in table.term(2).statements
+
+
+def r10_late() -> None:
+    """R10: a summons to an epoch that is over is no news: nothing is kept of it, and nobody told."""
+    table, calls = bereft(), Calls()
+    assert calls.take(table.trial.call(Summon(2)), 3) is None
+    assert calls.summons(2) is None
+    assert calls.take(table.trial.call(Summon(3)), 3) is not None
+    assert calls.take(table.trial.call(Summon(3)), 3) is None
 
 
 def is_statement(effect: Any) -> bool:
