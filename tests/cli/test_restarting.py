@@ -64,7 +64,7 @@ def statements(
     }  # fmt: skip
 
 
-def digest(*announced: StateAnnouncement) -> bytes:
+def digest(*announced: StateAnnouncement) -> Hash:
     return retirements_digest(gather(announced))
 
 
@@ -211,7 +211,7 @@ def test_a_quiet_shard_is_no_standstill(tmp_path: Path, silent: int | None, caus
     """NO-31: where nothing is confirmed since nothing is to be, or everybody is heard, nobody is summoned."""
     nobody = statements(0)
     quiet = Faked(tmp_path, a=nobody, b=nobody, c=nobody)
-    quiet.silent = dict.fromkeys("abc", 3) | {"b": silent} if silent else dict.fromkeys("abc")
+    quiet.silent = {"a": silent and 3, "b": silent, "c": silent and 3}
     with pytest.raises(CommandFailed) as caught:
         list(quiet.run(PLAN))
     assert caught.value.code == "not-at-a-standstill"

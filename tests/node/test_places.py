@@ -37,7 +37,7 @@ def test_what_no_block_decides_frees_its_place_at_once() -> None:
     world: Any = SimpleNamespace(
         places=Places(1), clock=SimpleNamespace(now=lambda: 0), inbox=Inbox(1024, 4), aside=None
     )
-    driver = Driver(EchoMember(2, 0, []), SimpleNamespace(on_transaction=lambda *_: ()), world, 1)  # type: ignore[arg-type]
+    driver = Driver(EchoMember(2, 0, []), SimpleNamespace(on_transaction=lambda *_: ()), world, 1)
     for text, is_free in (("heed", True), ("say", False)):
         assert world.places.take(text.encode(), A, 0, 0.0)
         driver._call(FromClient(Word(text), lambda _: None), Word(text))
