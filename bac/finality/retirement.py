@@ -18,17 +18,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bac.errors import Code, Rejected
+from bac.errors import Rejected
 from bac.finality.calls import Call
 from bac.finality.chain import Link, Verdict, header_hash, voters_at
 from bac.finality.epochs import Epoch
-from bac.finality.newview import check_announcement, gather, units_of
+from bac.finality.newview import check_announcement, check_retirements, gather, units_of
 from bac.finality.records import VoteRecord
 from bac.finality.site import Site
 from bac.finality.views import Views
 from bac.proofs.electorate import Electorate
-from bac.proofs.restart import show_order
-from bac.types import NodeId
+from bac.proofs.restart import is_restart, show_order
+from bac.types import Hash, NodeId
 from bac.wire.block import Body, Envelope
 from bac.wire.codec import encode
 from bac.wire.header import RETIREMENT_VIEW
@@ -47,10 +47,12 @@ class Tenure(Views):
     def __init__(self, site: Site, epoch: Epoch, state: object, record: VoteRecord | None) -> None:
         """As the base's. Who had retired before a crash still has.
 
-        `statements` are those of retirement, in the order in which they came.
+        `statements` are those of retirement, in the order in which they came; `named` are those that an order names, by
+        their digest.
         """
         super().__init__(site, epoch, state, record)
         self.statements: dict[NodeId, StateAnnouncement] = {}
+        self.named: dict[Hash, NewView] = {}
         self._done: set[bytes] = set()
         self._sought: dict[bytes, int] = {}
         own = self.voter.state
@@ -98,10 +100,38 @@ class Tenure(Views):
             self.learn(announced.certificate, sender)
 
     def on_new_view(self, sender: NodeId, new_view: NewView) -> None:
-        """R11: statements of retirement by themselves are no new view, however many. Raises Rejected."""
-        if new_view.states[0].view == RETIREMENT_VIEW:
-            raise Rejected(Code.MALFORMED, "statements of retirement stand in a restart alone", sender)
-        super().on_new_view(sender, new_view)
+        """R11, R13: statements of retirement are no new view, however many; those that an order names are kept.
+
+        Raises:
+            Rejected: they are not good.
+        """
+        if new_view.states[0].view != RETIREMENT_VIEW:
+            super().on_new_view(sender, new_view)
+            return
+        digest = retirements_digest(new_view)
+        if digest in self.named or all(call.order.retirements != digest for call in self.site.calls):
+            return  # it came before the order: it is said again
+        check_retirements(new_view, self.epoch, self.site.scope)
+        for state in new_view.states:
+            self.site.intake.signed(state)
+        if new_view.certificate is not None:
+            self.learn(new_view.certificate, sender)
+        self._name(digest, new_view)
+
+    def _name(self, digest: Hash, new_view: NewView) -> None:
+        """R13: an order names these statements: whoever has them and the order makes the restart."""
+        self.named[digest] = new_view
+        self.site.out.send(self.site.some(self.site.params.gossip_fanout), new_view)
+
+    def add_envelope(self, sender: NodeId, envelope: Envelope) -> bool:
+        """As the base's; a restart is made, not taken: nobody signs its header, so that it stands for nothing.
+
+        Raises:
+            Rejected: V4 does not hold; nothing changed.
+        """
+        block_hash = header_hash(envelope.header)
+        is_foreign = block_hash not in self.tree.links and block_hash not in self.tree.vouchers
+        return not (is_foreign and is_restart(envelope.header)) and super().add_envelope(sender, envelope)
 
     def count(self, sender: NodeId, acknowledgement: Acknowledgement) -> None:
         """As the base's; who has retired, and acknowledges what its statement hides, is accused (V9)."""
@@ -166,11 +196,12 @@ class Tenure(Views):
             link.envelope, link.body, link.is_signed, link.draft = envelope, Body(items), True, derived
             self.mark(link, envelope.restart)
             self.save(link)
-            self.push(self.site.some(self.site.params.gossip_fanout), envelope, link.body)
         self.settle(link)
 
     def _find(self, call: Call) -> NewView | None:
         """The statements that the order names, if they are here; sought anew when there are more."""
+        if (known := self.named.get(call.order.retirements)) is not None:
+            return known
         count = len(self.statements)
         if self._sought.get(call.item) == count:
             return None
@@ -178,6 +209,7 @@ class Tenure(Views):
         for chosen in self._sets(call.order):
             named = gather(chosen)
             if retirements_digest(named) == call.order.retirements:
+                self._name(call.order.retirements, named)
                 return named
         return None
 
@@ -200,6 +232,7 @@ class Tenure(Views):
             self.learn(opening.new_view.certificate, None)
         for state in opening.new_view.states:
             self.accuse(*self.watch.state(state, self.tallies, self.tree))
+        self.named.setdefault(retirements_digest(opening.new_view), opening.new_view)
         if not self.is_retired:
             self.voter.enter(RETIREMENT_VIEW)
 
@@ -233,7 +266,10 @@ class Tenure(Views):
         if summons is not None and self.is_retired:
             said.append(summons)
         if said:
-            self.site.out.send(self.site.some(self.site.params.gossip_fanout), TransactionBatch(tuple(said)))
+            some = self.site.some(self.site.params.gossip_fanout)
+            self.site.out.send(some, TransactionBatch(tuple(said)))
+            for new_view in self.named.values():
+                self.site.out.send(some, new_view)
 
     def _repeat_state(self) -> None:
         """R10: a statement of retirement is said to everybody until a restart is acknowledged."""

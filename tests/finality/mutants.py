@@ -117,6 +117,7 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
     "R13, closed": lambda patch: patch.setattr(
         validity.Validity, "restart", _restart_as_ever(validity.Validity.restart)
     ),
+    "R13, flood": lambda patch: patch.setattr(Tenure, "on_new_view", lambda self, sender, new_view: None),
     "R14": lambda patch: patch.setattr(Electorate, "without", lambda self, identities: self),
     "R14, one": lambda patch: patch.setattr(voter.Voter, "_continues", lambda self, link, last: True),
     "R15": lambda patch: patch.setattr(validity, "succeed", _forget_removed(epochs.succeed)),

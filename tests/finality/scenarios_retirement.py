@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace as change
+
 from bac.errors import Rejected
 from bac.finality.calls import Calls
-from bac.finality.chain import Link, Verdict
+from bac.finality.chain import RIVALS_MAX, Link, Verdict
 from bac.finality.newview import rank_of
 from bac.finality.records import load_record, load_vote
 from bac.ledger.authority import are_retirements_enough
 from bac.ledger.block import Retirements
 from bac.proofs.confirmation import verify_record
-from bac.types import NodeId, Units
+from bac.proofs.merkle import compute_root
+from bac.proofs.restart import show_order
+from bac.types import Micros, NodeId, Units
 from bac.wire.block import Envelope
 from bac.wire.codec import encode
 from bac.wire.evidence import HiddenCertificate
@@ -201,6 +205,36 @@ def r13() -> None:
     assert {restarts(table, node)[0].hash for node in LEFT} == {restarts(table, 0)[0].hash}
 
 
+def r13_flood() -> None:
+    """R13: one who tells everybody another statement, and makes headers without end, holds nobody up."""
+    table = bereft()
+    table.hold = lambda sender, receiver, message: sender in GONE or receiver in GONE or sender == 3
+    call(table, 0, Summon(0))
+    table.pass_time(1000, only=LEFT)
+    own = table.term(3).statements[table.ids[3]]
+    for node in (0, 1, 2):
+        told = change(own.state, clock_us=Micros(own.state.clock_us + node))
+        signed = table.nodes[3].finality.site.sign(told)
+        table.give(node, 3, StateAnnouncement(signed, own.certificate, None))
+    order = order_of(table)
+    operation = table.trial.call(order).transaction.operation
+    assert isinstance(operation, Order)
+    mandate = encode(Mandate(operation.order, operation.signature))
+    parent, shown = table.term(0).tree.get(order.parent), table.term(0).retirements()
+    assert parent is not None
+    assert shown is not None
+    good = table.term(0).validity.restart(parent, (encode(shown), mandate))
+    assert good is not None
+    for number in range(RIVALS_MAX):
+        items = (b"%d" % number, mandate)
+        fake = change(good.header, transaction_root=compute_root(items))
+        for node in (1, 2):
+            table.give(node, 3, Envelope(fake, (), None, None, show_order(items)))
+    call(table, 0, order)
+    table.pass_time(seconds(5), only=LEFT)
+    assert all(table.term(node).epoch.number > 0 for node in (0, 1, 2))
+
+
 def statements_of(table: Table, shown: NewView, count: int) -> NewView:
     """The statements of the first nodes only."""
     chosen = {table.ids[node] for node in range(count)}
@@ -243,11 +277,13 @@ def r14_one() -> None:
     """R14: who has acknowledged one restart acknowledges no other, whatever the authority signs."""
     table = summoned()
     table.hold = lambda sender, receiver, message: (
-        sender in GONE or receiver in GONE or isinstance(message, TransactionBatch)
+        sender in GONE or receiver in GONE or (isinstance(message, TransactionBatch) and sender % 2 != receiver % 2)
     )
     call(table, 0, order_of(table))
     call(table, 1, order_of(table, gone=(5, 6)))
     table.pass_time(seconds(1), only=LEFT)
+    table.hold = lambda sender, receiver, _: sender in GONE or receiver in GONE
+    table.pass_time(seconds(4), only=LEFT)
     for node in LEFT:
         given = [
             message.ballot

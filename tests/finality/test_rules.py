@@ -42,6 +42,7 @@ SCENARIOS: dict[str, Callable[[], None]] = {
     "R12": retirement.r12,
     "R13": retirement.r13,
     "R13, closed": retirement.r13_closed,
+    "R13, flood": retirement.r13_flood,
     "R14": retirement.r14,
     "R14, one": retirement.r14_one,
     "R15": retirement.r15,
