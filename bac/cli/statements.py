@@ -37,7 +37,7 @@ class Shown:
     Attributes:
         units: of each voter.
         statements: of who has retired, one at least.
-        disputed: of whom only some nodes tell that they retired, or not the same.
+        disputed: of whom only some nodes tell that they retired, or not the same; no order rests on these.
         base: what the epoch stands on.
     """
 
@@ -86,15 +86,25 @@ def agree(told: Sequence[Mapping[str, Any]], epoch: int, params: Params) -> Show
     if ground is None:
         return None
     base, members = ground
-    statements, disputed = dict[NodeId, StateAnnouncement](), set[NodeId]()
-    for identity, _ in members:
-        found = [read for each in said if (read := _read(each, identity, epoch, base)) is not None]
-        agreed = most(found, len(told))
-        if agreed is not None:
-            statements[identity] = agreed
-        elif found:
-            disputed.add(identity)
-    return Shown(dict(members), statements, frozenset(disputed), base, params) if statements else None
+    kept = [_statements(each, epoch, base) for each in said]
+    voters = [identity for identity, _ in members]
+    found = {voter: most([each[voter] for each in kept if voter in each], len(told)) for voter in voters}
+    agreed = _whole({voter: each for voter, each in found.items() if each is not None}, kept, dict(members))
+    disputed = {voter for voter in voters for each in kept if voter in each} - agreed.keys()
+    return Shown(dict(members), agreed, frozenset(disputed), base, params) if agreed else None
+
+
+Statements = Mapping[NodeId, StateAnnouncement]
+
+
+def _whole(agreed: Statements, kept: Sequence[Statements], units: Mapping[NodeId, int]) -> Statements:
+    """What most nodes tell alike, as far as one node has it whole, and as many others as can be: they have to build on it.
+
+    Voters that tell different nodes different statements could leave no node with all that most nodes tell.
+    """
+    held = [frozenset(voter for voter, each in agreed.items() if mine.get(voter) == each) for mine in kept]
+    best = max(held, key=lambda each: (sum(units[voter] for voter in each), sum(each <= other for other in held)))
+    return {voter: each for voter, each in agreed.items() if voter in best}
 
 
 def most(values: Iterable[T], of: int) -> T | None:
@@ -113,17 +123,22 @@ def _ground(answer: Mapping[str, Any]) -> tuple[Rank, tuple[tuple[NodeId, int], 
     return Rank(-1, answer["base_height"], Hash(answer["base"])), tuple(members)
 
 
-def _read(answer: Mapping[str, Any], identity: NodeId, epoch: int, base: Rank) -> StateAnnouncement | None:
-    """The statement of `identity` that a node tells; None if it tells none that makes sense."""
-    data = next((each["statement"] for each in answer["members"] if each["identity"] == identity), None)
-    if data is None:
+def _statements(answer: Mapping[str, Any], epoch: int, base: Rank) -> Statements:
+    """What one node tells, as far as it makes sense."""
+    read = ((NodeId(each["identity"]), _read(each, epoch, base)) for each in answer["members"])
+    return {identity: announced for identity, announced in read if announced is not None}
+
+
+def _read(member: Mapping[str, Any], epoch: int, base: Rank) -> StateAnnouncement | None:
+    """The statement of a voter; None if a node tells none that makes sense."""
+    if member["statement"] is None:
         return None
     try:
-        announced = decode(StateAnnouncement, data)
+        announced = decode(StateAnnouncement, member["statement"])
     except Rejected:
         return None
     state, certificate = announced.state, announced.certificate
-    if (state.identity, state.epoch, state.view) != (identity, epoch, RETIREMENT_VIEW):
+    if (state.identity, state.epoch, state.view) != (member["identity"], epoch, RETIREMENT_VIEW):
         return None
     if certificate is None:
         return announced if state.high == base else None

@@ -135,6 +135,19 @@ def test_a_voter_that_tells_every_node_another_statement_is_removed(tmp_path: Pa
     assert [each.order for each in Faked(tmp_path / "other", a=told[0], b=told[1], c=told[2]).run(both)] == [done.order]
 
 
+def test_an_order_rests_on_what_one_node_has_whole(tmp_path: Path) -> None:
+    """NO-31: nodes build a restart on statements that they have; several liars could leave nobody with all of them."""
+    other = [state_of(each, clock=9) for each in IDS]
+    told = [
+        statements(7, other[5]), statements(7, other[6]), statements(7, other[4]), statements(7, other[5]),
+    ]  # fmt: skip
+    operator = Faked(tmp_path / "restarts", a=told[0], b=told[1], c=told[2], d=told[3], e=told[1])
+    (done,) = operator.run(PLAN)
+    assert done.order.removed == (IDS[5],)
+    assert done.shown.disputed == {IDS[5]}
+    assert done.order.retirements == digest(*TRUE[:5], TRUE[6])
+
+
 def test_two_nodes_do_not_outvote_themselves(tmp_path: Path) -> None:
     """NO-31: one node's word is not more than half of two."""
     assert fails(Faked(tmp_path, a=statements(5), b=statements(0))) == "timeout"
