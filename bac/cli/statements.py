@@ -98,7 +98,7 @@ Statements = Mapping[NodeId, StateAnnouncement]
 
 
 def _whole(agreed: Statements, kept: Sequence[Statements], units: Mapping[NodeId, int]) -> Statements:
-    """What most nodes tell alike, as far as one node has it whole, and as many others as can be: they have to build on it.
+    """What most nodes tell alike, as far as one node has it whole, and as many others as can be: they build on it.
 
     Voters that tell different nodes different statements could leave no node with all that most nodes tell.
     """

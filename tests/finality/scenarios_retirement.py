@@ -329,8 +329,8 @@ def v9_retired() -> None:
     assert any(isinstance(each, HiddenCertificate) and each.state == low for each in fresh.accused)
 
 
-def r13_closed() -> None:
-    """R13, R6: where the highest certificate is of the last block, the restart changes nothing, and confirms that."""
+def closed() -> tuple[Table, Link]:
+    """Voters have retired that know the last block of the epoch to be certified."""
     table = Table(7)
 
     def hold(sender: int, receiver: int, message: Any) -> bool:
@@ -346,6 +346,12 @@ def r13_closed() -> None:
     table.hold = without(*GONE)
     call(table, 0, Summon(0))
     table.pass_time(1000, only=LEFT)
+    return table, last
+
+
+def r13_closed() -> None:
+    """R13, R6: where the highest certificate is of the last block, the restart changes nothing, and confirms that."""
+    table, last = closed()
     order = order_of(table)
     assert order.parent_height >= last.header.height
     call(table, 0, order)
