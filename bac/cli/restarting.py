@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from bac.cli.errors import CommandFailed
 from bac.cli.output import say
-from bac.cli.statements import Shown, agree, reached
+from bac.cli.statements import Shown, agree, most, reached
 from bac.cli.times import now
 from bac.client import Client, TimedOut, Unreachable
 from bac.errors import Rejected
@@ -93,9 +93,9 @@ class Operator:
 
     # ------------------------------------------------------------ asking, telling
 
-    def ask(self, question: str) -> dict[str, dict[str, Any]]:
+    def ask(self, question: str) -> dict[str, Any]:
         """What each node that answers says."""
-        found = {}
+        found = dict[str, Any]()
         for name in self.names:
             try:
                 with Client(self.network.homes[name].path) as client:
@@ -124,6 +124,7 @@ class Operator:
             raise CommandFailed(
                 "usage", f"--timeout is more than {WATCH_SECONDS:g}s: for so long the nodes are watched"
             )
+        self._require_members(plan.removed or frozenset())
         for _ in range(EPOCHS_MAX):
             self.require_standstill(plan)
             done = self._restart(plan)
@@ -150,9 +151,17 @@ class Operator:
             if since is not None and time.monotonic() - since > WATCH_SECONDS:
                 return
             time.sleep(POLL_SECONDS)
-        heard = [each for each in self._waiting() if not _is_bereft(each)]
-        reason = "voters with more than two thirds of the units are heard" if heard else "no node waits in vain by now"
-        raise CommandFailed("not-at-a-standstill", "it could not be made sure that a quorum is missing", reason)
+        raise CommandFailed(
+            "not-at-a-standstill", "it could not be made sure that a quorum is missing", self._why_unsure()
+        )
+
+    def _why_unsure(self) -> str:
+        waiting = self._waiting()
+        if not all(_is_bereft(each) for each in waiting):
+            return "voters with more than two thirds of the units are heard"
+        return (
+            f"no quorum was heard, but for less than {WATCH_SECONDS:g}s" if waiting else "no node waits in vain by now"
+        )
 
     def _waiting(self) -> list[dict[str, Any]]:
         """What is said by nodes that wait for others."""
@@ -242,6 +251,21 @@ class Operator:
         return Reconfigure(
             Height(shown.parent.height), Hash(shown.parent.hash), shown.digest, tuple(sorted(removed))
         )  # fmt: skip
+
+    def _require_members(self, identities: frozenset[NodeId]) -> None:
+        """An order that names a stranger is void (LE-25), and no other is signed for the epoch.
+
+        Raises:
+            CommandFailed: `not-found`: most nodes do not know one of these as a member.
+        """
+        told = (
+            [{each["identity"] for each in members} for members in self.ask("members").values()] if identities else []
+        )
+        for identity in sorted(identities):
+            if not most([True for known in told if identity in known], len(told)):
+                raise CommandFailed(
+                    "not-found", f"{identity.hex()} was never a member", "no order can remove a stranger"
+                )
 
     def _carry_out(self, operation: Order, epoch: int, plan: Plan) -> None:
         """Returns when most nodes have confirmed the end of the epoch; the others are waited for a little."""

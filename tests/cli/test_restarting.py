@@ -22,6 +22,7 @@ from bac.wire.transactions import REMOVED_MAX, AuthorityOrder, Order, Reconfigur
 from bac.wire.votes import Ballot, Certificate, State, StateAnnouncement, retirements_digest
 
 IDS: Final = [NodeId(bytes([number]) * 32) for number in range(1, 8)]
+STRANGER: Final = NodeId(b"s" * 32)
 PLAN: Final = Plan(None, is_trusting=False, patience=0.3)
 BASE: Final = Rank(-1, Height(40), Hash(b"b" * 32))
 TOP: Final = Certificate(Ballot(3, 0, Height(41), Hash(b"p" * 32)), b"\x1f", bytes(64))
@@ -83,11 +84,14 @@ class Faked(Operator):
     def __post_init__(self) -> None:
         self.names = tuple(self.said)
 
-    def ask(self, question: str) -> dict[str, dict[str, Any]]:
+    def ask(self, question: str) -> dict[str, Any]:
         over = self.ends if any(isinstance(order, Reconfigure) for order in self.orders()) else set[str]()
         epochs = {name: 3 + (name in over) for name in self.names}
         if question == "retirements":
             return self.said
+        if question == "members":
+            known = [{"identity": each} for each in IDS]
+            return dict.fromkeys(self.names, known) | {"a": [*known, {"identity": STRANGER}]}
         if question == "health":
             return {
                 name: {"restart": {"epoch": 3}, "epoch": epochs[name], "silent_units": units, "total_units": 7}
@@ -200,6 +204,10 @@ def test_what_cannot_be_ordered_is_not_signed(tmp_path: Path) -> None:
     good = statements(4)
     mine = Plan(frozenset({IDS[0]}), is_trusting=True, patience=0.3)
     assert fails(Faked(tmp_path, a=good, b=good, c=good), mine) == "has-retired"
+    stranger = Plan(frozenset({STRANGER}), is_trusting=True, patience=0.3)
+    unsure = Faked(tmp_path, a=good, b=good, c=good)
+    assert fails(unsure, stranger) == "not-found"
+    assert unsure.told == []
     (done,) = Faked(tmp_path / "restarts", a=three, b=three, c=three).run(replace(named, is_trusting=True))
     assert len(done.order.removed) == 3
     crowd = {NodeId(number.to_bytes(32, "big")): 1 for number in range(REMOVED_MAX + 1)}
@@ -231,6 +239,20 @@ def test_a_quiet_shard_is_no_standstill(tmp_path: Path, silent: int | None, caus
     assert cause in caught.value.cause
     assert quiet.told == []
     assert fails(quiet, replace(PLAN, patience=0.1)) == "usage"
+
+
+def test_a_standstill_is_watched_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO-31: nobody is summoned when the patience runs out before that."""
+    nobody = statements(0)
+    hasty = Faked(tmp_path, a=nobody, b=nobody, c=nobody)
+    monkeypatch.setattr(restarting, "WATCH_SECONDS", 0.29)
+    monkeypatch.setattr(restarting, "POLL_SECONDS", 0.2)
+    with pytest.raises(CommandFailed) as caught:
+        list(hasty.run(PLAN))
+    assert (caught.value.code, caught.value.cause) == (
+        "not-at-a-standstill", "no quorum was heard, but for less than 0.29s",
+    )  # fmt: skip
+    assert hasty.told == []
 
 
 def test_one_node_neither_grows_nor_retires_nor_advances_for_all(tmp_path: Path) -> None:
