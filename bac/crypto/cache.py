@@ -6,10 +6,22 @@ from collections import OrderedDict
 from contextlib import suppress
 from hashlib import sha256
 
+from bac.crypto.ed25519_list import Ed25519List
 from bac.crypto.suite import PUBLIC_BYTES, SIGNATURE_BYTES, KeyPair, Suite, VrfKeyPair
 
 DEFAULT_CAPACITY = 1 << 16
 """Signatures remembered: about 8 MiB, and several epochs of a full shard."""
+
+
+class _List(Ed25519List):
+    """Signatures in a list are remembered as others are: an acknowledgement comes again in every certificate."""
+
+    def __init__(self, suite: Cached) -> None:
+        self._suite = suite
+
+    def verify(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        """As the base's."""
+        return self._suite.verify(public, message, signature)
 
 
 class Cached:
@@ -25,7 +37,7 @@ class Cached:
         self.inner = inner
         self.capacity = capacity
         self.name = inner.name
-        self.quorum = inner.quorum
+        self.quorum = _List(self) if isinstance(inner.quorum, Ed25519List) else inner.quorum
         self._good: OrderedDict[bytes, None] = OrderedDict()
         self._before: OrderedDict[bytes, None] = OrderedDict()
 

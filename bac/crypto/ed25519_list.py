@@ -48,7 +48,7 @@ class Ed25519List:
         if not publics or len(aggregate) != SIGNATURE_BYTES * len(publics):
             return False
         return all(
-            ed25519.verify(public, message, aggregate[SIGNATURE_BYTES * place : SIGNATURE_BYTES * (place + 1)])
+            self.verify(public, message, aggregate[SIGNATURE_BYTES * place : SIGNATURE_BYTES * (place + 1)])
             for place, public in enumerate(publics)
         )
 

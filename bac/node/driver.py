@@ -35,7 +35,7 @@ from bac.types import Micros, NodeId
 
 QUICK_RECORDS_MAX: Final = 16
 """Records that a quick disk takes in less time than it takes to hand them to a thread."""
-QUICK_SECONDS: Final = 0.002
+QUICK_SECONDS: Final = 0.01
 """Of the last flush, below which the disk is quick."""
 
 

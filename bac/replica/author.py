@@ -84,6 +84,7 @@ class Author:
         self._reached = (0, 0)
         self._round = 0
         self._began = Micros(0)
+        self._is_early = False
 
     # ------------------------------------------------------------ an own past
 
@@ -159,7 +160,10 @@ class Author:
         return held if usual <= now < held and self._would_begin_a_round() else usual
 
     def _would_begin_a_round(self) -> bool:
-        return self._last is not None and self._graph.round_after(self._last, self._news()) > self._round
+        """Asked until it is so: with more to name it stays so."""
+        if not self._is_early and self._last is not None:
+            self._is_early = self._graph.round_after(self._last, self._news()) > self._round
+        return self._is_early
 
     @property
     def has_room(self) -> bool:
@@ -199,7 +203,7 @@ class Author:
         identifier = identify(event)
         self._site.out.add(save_event(event, self._number))
         self._number += 1
-        self._last, self._last_time, self._emitted = identifier, time_us, now
+        self._last, self._last_time, self._emitted, self._is_early = identifier, time_us, now, False
         self._heard.clear()
         return identifier, event
 

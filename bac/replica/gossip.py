@@ -3,7 +3,7 @@
 Theory of operation. An event whose parents are not here waits in a bounded room, in which each leader has its share, so
 that nobody can crowd the others' events out; its sender is asked for the parents. What
 a leader lacks and nobody mentions to it comes with the answer to a summary of what it has, which it sends to one other
-leader every T_repeat, and to all of them after a restart.
+leader every T_repeat if it has not heard from all since, and to all of them after a restart.
 
 Events of a leader that was seen forking are not taken for their own sake: each of its branches would cost everybody.
 They wait aside, and are inserted when somebody else names them.
@@ -63,6 +63,7 @@ class Gossip:
         self._aside: OrderedDict[Hash, Event] = OrderedDict()
         self._asked: dict[Hash, Micros] = {}
         self._answered: dict[NodeId, tuple[Micros, int]] = {}
+        self._heard: dict[NodeId, None] = {}
         self.inserted: list[tuple[Hash, Event]] = []
         self.closed: list[Round] = []
 
@@ -122,6 +123,7 @@ class Gossip:
             self._ask(sender, tuple(each for each in ids if each not in named), now)
             return
         self.inserted.append((identifier, event))
+        self._heard[event.header.creator] = None
         for child in self._children.pop(identifier, ()):
             held = self._release(child)
             self._due.append((held.event, child, held.sender))
@@ -168,9 +170,11 @@ class Gossip:
         self._send(self._leaders, events)
 
     def compare(self, *, with_all: bool = False) -> None:
-        """Sends a summary to one other leader, or to all."""
+        """Sends a summary to one other leader, if some of them was not heard since the last time; or to all."""
         others = tuple(each for each in self._leaders if each != self._site.me)
-        if others:
+        is_current = not self._waiting and all(each in self._heard for each in others)
+        self._heard.clear()
+        if others and (with_all or not is_current):
             to = others if with_all else (self._site.random.choice(others),)
             self._site.out.send(to, EventPull(self._graph.epoch, self._graph.summary()))
 

@@ -344,3 +344,25 @@ def test_a_full_cache_is_filled_from_two_threads() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert len(cached) == 1
+
+
+def test_an_acknowledgement_is_verified_once_and_its_certificates_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """WI-28: signatures in a list are remembered like others; a bad one never is."""
+    suite = Cached(Production("ed25519-list"))
+    judged: list[bytes] = []
+    inner = suite.inner.verify
+
+    def verify(public: bytes, message: bytes, signature: bytes) -> bool:
+        judged.append(signature)
+        return inner(public, message, signature)
+
+    monkeypatch.setattr(suite.inner, "verify", verify)
+    seeds = [bytes([place]) * 32 for place in range(3)]
+    publics = [suite.quorum.public_of(seed) for seed in seeds]
+    given = [suite.quorum.sign(seed, b"ballot") for seed in seeds]
+    assert all(suite.quorum.verify(public, b"ballot", each) for public, each in zip(publics, given, strict=True))
+    assert suite.quorum.fast_aggregate_verify(publics, b"ballot", suite.quorum.aggregate(given))
+    assert judged == given
+    for _ in range(2):
+        assert not suite.quorum.fast_aggregate_verify(publics[:2], b"ballot", suite.quorum.aggregate(given[1:]))
+    assert len(judged) == 5

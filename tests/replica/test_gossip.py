@@ -214,6 +214,8 @@ def test_a_summary_is_answered_with_what_is_missing(desk: Desk) -> None:
         peer.take(event, identify(event), desk.site.me, Micros(0))
     desk.said()
     peer.compare()
+    assert desk.said() == [], "all were heard since the last time, and none waits"
+    peer.compare()
     (question,) = desk.said()
     assert len(question.to) == 1
     assert question.to[0] in {desk.identity(place) for place in (1, 2, 3)}
