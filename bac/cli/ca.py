@@ -40,6 +40,7 @@ Shard = Annotated[int, typer.Option("--shard", help="The shard that the order is
 Life = Annotated[str, typer.Option("--for", help="How long it is good: 90d, 2y, 12h.")]
 HERE: Final = Path("ca")
 TRUST: Final = "trust"
+RECORDED: Final = "the chain records it, unless the epoch had ended already: then its proof alone shows the order"
 
 
 class Made(Row, frozen=True):
@@ -263,9 +264,7 @@ def reconfigure(
         _restarted(done, names) for done in operator.run(Plan(removed, is_trusting, parse_duration(timeout) / SECOND))
     ]
     warnings = [
-        f"epoch {row.epoch}: too few had retired; the chain records an act of trust"
-        for row in rows
-        if row.grounds == TRUST
+        f"epoch {row.epoch}: too few had retired: an act of trust; {RECORDED}" for row in rows if row.grounds == TRUST
     ]
     RECONFIGURE.show(rows, output, as_json, warnings)
 
@@ -288,12 +287,11 @@ def _restarted(done: Done, names: Mapping[NodeId, str]) -> Restarted:
         return names.get(NodeId(identity), identity.hex())
 
     shown = done.shown
-    voters = [each["identity"] for each in shown["members"]]
     return Restarted(
         epoch=done.epoch, parent_height=done.order.parent_height, parent=done.order.parent.hex(),
-        retired_units=shown["retired_units"], total_units=shown["total_units"],
-        grounds="statements" if shown["is_enough"] else TRUST,
-        left=sorted(named(each) for each in voters if each not in done.order.removed),
+        retired_units=shown.retired_units, total_units=shown.total_units,
+        grounds="statements" if shown.is_enough else TRUST,
+        left=sorted(named(each) for each in shown.units if each not in done.order.removed),
         removed=sorted(named(each) for each in done.order.removed), order_file=str(done.file),
     )  # fmt: skip
 

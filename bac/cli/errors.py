@@ -67,11 +67,13 @@ CATALOGUE: Final[Mapping[str, Entry]] = MappingProxyType(
         "not-at-a-standstill": Entry(Exit.REFUSED, "bac status shows how far it has confirmed"),
         "too-few-retired": Entry(
             Exit.REFUSED,
-            "start more nodes that were there; or --trust, an act of trust that the ledger records",
+            "start more nodes that were there; or --trust, an act of trust",
             _RETIRED,
         ),
         "too-few-left": Entry(Exit.REFUSED, "start more nodes that were there, and run it again", _RETIRED),
         "has-retired": Entry(Exit.USAGE, "--remove names who is gone; by default, whoever has not retired", _RETIRED),
+        "too-many-removed": Entry(Exit.REFUSED, "start more nodes that were there; or name whom to --remove", _RETIRED),
+        "no-agreement": Entry(Exit.REFUSED, "run it again; or --remove these, too; or leave out --remove", _RETIRED),
         # identity
         "foreign-file": Entry(_KEY, "bac id show FILE says what a file is"),
         "damaged-file": Entry(_KEY, "take it from your copy; a damaged secret cannot be mended"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bac.wire.codec import encode
-from bac.wire.transactions import Mandate, Order, Reconfigure, Summon, VerifiedTransaction
+from bac.wire.transactions import DecodedTransaction, Mandate, Order, Reconfigure, Summon, VerifiedTransaction
 
 CALLS_MAX: Final = 4
 """Summonses and orders that are remembered; the authority signs one of each for an epoch."""
@@ -44,10 +44,10 @@ class Calls:
     def __iter__(self) -> Iterator[Call]:
         return iter(self._restarts.values())
 
-    def take(self, transaction: VerifiedTransaction) -> bytes | None:
-        """Takes a call; the transaction, encoded, if it is news."""
+    def take(self, transaction: VerifiedTransaction, epoch: int) -> bytes | None:
+        """Takes a call; the transaction, encoded, if it is news. `epoch` is the present one: past ones are over."""
         operation, said = transaction.transaction.operation, transaction.inner
-        if isinstance(said, Summon) and said.epoch not in self._summons:
+        if isinstance(said, Summon) and said.epoch >= epoch and said.epoch not in self._summons:
             data = self._summons[said.epoch] = encode(transaction.signed)
             if len(self._summons) > CALLS_MAX:
                 del self._summons[next(iter(self._summons))]
@@ -65,6 +65,6 @@ class Calls:
         return self._summons.get(epoch)
 
 
-def is_call(transaction: VerifiedTransaction) -> bool:
+def is_call(transaction: DecodedTransaction | VerifiedTransaction) -> bool:
     """Whether a transaction brings in something that voters heed, and no ledger executes."""
     return isinstance(transaction.inner, Summon | Reconfigure)

@@ -173,7 +173,7 @@ class Finality:
 
     def on_call(self, transaction: VerifiedTransaction) -> None:
         """R10, R13: the authority calls; what is news is told to all members once, and heeded."""
-        news = self.site.calls.take(transaction)
+        news = self.site.calls.take(transaction, self.term.epoch.number)
         if news is not None:
             self.site.out.send(self.site.others, TransactionBatch((news,)))
             self.term.heed()

@@ -66,11 +66,20 @@ def reconfigure(step: Step, order: Reconfigure) -> None:
     if grounds is None or grounds.digest != order.retirements:
         raise Rejected(Code.NO_RETIREMENTS, "the block does not carry the statements that the order names")
     for identity in order.removed:
-        end_membership(step, identity, _member(step, identity), Standing.REMOVED)
+        _remove(step, identity)
     step.draft.read(RECONFIGURED_KEY, Reconfigured)
     by_trust = not are_retirements_enough(grounds, step.params)
     record = Reconfigured(block.height, block.epoch, block.parent, grounds.retired, grounds.total, by_trust)
     step.draft.write(RECONFIGURED_KEY, record)
+
+
+def _remove(step: Step, identity: NodeId) -> None:
+    """Ends a membership; one that was ended for good before still votes in this epoch, and is no obstacle."""
+    member = step.draft.member(identity)
+    if member is None:
+        raise Rejected(Code.NOT_A_MEMBER, "no such member")
+    if member.standing not in (Standing.REVOKED, Standing.REMOVED):
+        end_membership(step, identity, member, Standing.REMOVED)
 
 
 def are_retirements_enough(retirements: Retirements, params: Params) -> bool:

@@ -143,10 +143,18 @@ class Driver:
                 self._take(self._protocol.on_message(each.sender, value, now))
             else:
                 self._take(self._protocol.on_transaction(self._member.verify_transaction(value), now))
-                self._world.places.accept(self._member.transaction_id(value), value)
+                self._settle(value)
                 self._answers.append(partial(each.answer, None))
         except Rejected as refusal:
             self._refuse(each, refusal)
+
+    def _settle(self, transaction: Any) -> None:
+        """The protocol has taken a transaction: it keeps its place until a block decides it, if any ever will."""
+        identity = self._member.transaction_id(transaction)
+        if self._member.is_ordered(transaction):
+            self._world.places.accept(identity, transaction)
+        else:
+            self._world.places.free(identity)
 
     def _refuse(self, each: Input, refusal: Rejected) -> None:
         self._world.tally[f"rejected: {refusal.code.value}"] += 1

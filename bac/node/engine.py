@@ -99,6 +99,10 @@ class Member(Interface):
         """Under which clients ask for what `read_transaction` gave."""
         ...
 
+    def is_ordered(self, transaction: Any) -> bool:
+        """Whether blocks decide what `read_transaction` gave; what none will ever decide takes no place for long."""
+        ...
+
     def transaction_place(self, transaction: Any) -> tuple[bytes, int]:
         """(account, nonce) of what `read_transaction` gave: those of an account are executed in the order of nonces."""
         ...

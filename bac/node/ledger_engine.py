@@ -16,6 +16,7 @@ from bac.crypto.cache import Cached
 from bac.crypto.keys import NodeSecrets
 from bac.crypto.production import Production
 from bac.errors import Code, Rejected
+from bac.finality.calls import is_call
 from bac.finality.chain import header_hash
 from bac.finality.site import Block
 from bac.finality.validity import fits
@@ -159,6 +160,10 @@ class LedgerMember:
     def transaction_id(self, transaction: DecodedTransaction) -> bytes:
         """As the member's."""
         return transaction.id
+
+    def is_ordered(self, transaction: DecodedTransaction) -> bool:
+        """As the member's: not what voters heed at once."""
+        return not is_call(transaction)
 
     def transaction_place(self, transaction: DecodedTransaction) -> tuple[bytes, int]:
         """As the member's."""

@@ -12,8 +12,8 @@ standing       identity              membership, reputation, units and weight in
 members                              the standing of everybody who ever was a member
 evidence                             evidence ordered in the present epoch: epoch, height, index, item (encoded)
 graph                                the leaders' events of the present epoch, as this node has them; None: it has none
-retirements                          who has retired from the present epoch, whether they are enough, on which block
-                                     they stand, and what an order to restart names; see `_retirements`
+retirements                          who has retired from the present epoch, by which statement, on which block it
+                                     stands, and what the authority has ordered; see `_retirements`
 health                               units that vote, that are missing, that are silent (if the node waits in vain); the
                                      last restart by the authority, if any
 receipt        id                    `bac.ledger.answers.ReceiptAnswer`, encoded; None: not decided, or long ago
@@ -30,22 +30,20 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from bac.finality.chain import Link
-from bac.finality.newview import rank_of
 from bac.finality.records import load_record
 from bac.finality.validity import is_evidence
 from bac.ledger.answers import ReceiptAnswer
-from bac.ledger.authority import are_retirements_enough
-from bac.ledger.block import Retirements
 from bac.ledger.disclosure import prove
 from bac.ledger.membership import signing_key_at, standing_at
 from bac.ledger.records import TIP_KEY, Member, Reputation, pack
 from bac.ledger.state import State
 from bac.node.ledger_node import LedgerNode, graph_of, machine_of
 from bac.proofs.merkle import prove_inclusion
-from bac.types import Hash, NodeId, Units
-from bac.wire.codec import encode
+from bac.types import NodeId
+from bac.wire.codec import decode, encode
 from bac.wire.event import event_id
-from bac.wire.votes import retirements_digest
+from bac.wire.transactions import Mandate, Order
+from bac.wire.votes import StateAnnouncement
 
 BOUNDARIES_MAX: Final = 64
 """Boundary records in one answer."""
@@ -148,30 +146,43 @@ def _fields(record: Reputation) -> dict[str, Any]:
 
 
 def _retirements(node: LedgerNode, state: State) -> dict[str, Any]:
-    """`parent`, `parent_height` and `digest` (None while nobody has retired) are what an order to restart names."""
+    """Each voter's `statement` (None: it has not retired), and what the epoch stands on: an order rests on these.
+
+    `orders` are those by the authority for a block of this epoch, without what has ended the one before.
+    """
     term = node.finality.term
-    electorate, shown = term.epoch.electorate, term.retirements()
-    top = term.epoch.base_rank
-    if shown is not None and shown.certificate is not None:
-        top = rank_of(shown.certificate)
-    digest = Hash(bytes(32)) if shown is None else retirements_digest(shown)
-    grounds = Retirements(digest, Units(term.retired_units()), electorate.total_units)
+    electorate, base = term.epoch.electorate, term.epoch.base_rank
     return {
         "epoch": term.epoch.number,
-        "retired_units": grounds.retired,
-        "total_units": grounds.total,
-        "is_enough": are_retirements_enough(grounds, node.finality.site.params),
-        "voters_min": node.finality.site.params.min_voters,
-        "parent": top.hash,
-        "parent_height": top.height,
-        "parent_view": top.view,
-        "digest": None if shown is None else digest,
+        "retired_units": term.retired_units(),
+        "total_units": electorate.total_units,
+        "base": base.hash,
+        "base_height": base.height,
         "members": [
-            {"identity": each.identity, "units": each.units, "has_retired": each.identity in term.statements}
+            {
+                "identity": each.identity,
+                "units": each.units,
+                "statement": _statement(term.statements.get(each.identity)),
+            }
             for each in electorate.members
         ],
+        "orders": _orders(node),
         "restart": _restart(state),
     }
+
+
+def _statement(announced: StateAnnouncement | None) -> bytes | None:
+    """Without claims: these are no part of what an order names."""
+    return None if announced is None else encode(StateAnnouncement(announced.state, announced.certificate, None))
+
+
+def _orders(node: LedgerNode) -> list[bytes]:
+    term = node.finality.term
+    shown = None if term.epoch.proof is None else term.epoch.proof.restart
+    past = None if shown is None else shown.order
+    here = [decode(Mandate, call.item) for call in node.finality.site.calls
+            if call.item != past and term.tree.get(call.order.parent) is not None]  # fmt: skip
+    return [encode(Order(each.order, each.signature)) for each in here]
 
 
 def _restart(state: State) -> dict[str, Any] | None:

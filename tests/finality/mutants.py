@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from bac.errors import Code, Rejected
 from bac.finality import confirmation, epochs, finality, recovery, retirement, validity, views, voter
+from bac.finality.calls import Calls
 from bac.finality.chain import Link
 from bac.finality.finality import Finality
 from bac.finality.newview import check_new_view, gather
@@ -109,6 +110,7 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
     ),
     "R9": lambda patch: patch.setattr(Finality, "missing_units", lambda self: 4000),
     "R10": lambda patch: patch.setattr(Tenure, "heed", lambda self: None),
+    "R10, late": lambda patch: patch.setattr(Calls, "take", _whenever(Calls.take)),
     "R11": lambda patch: patch.setattr(Tenure, "on_new_view", lambda self, sender, new_view: self.voter.enter(1)),
     "R12": lambda patch: patch.setattr(retirement, "gather", lambda announced: gather([*announced][:1])),
     "R13": lambda patch: patch.setattr(validity.Validity, "_check_order", lambda self, order, parent, new_view: None),
@@ -163,6 +165,10 @@ class _Unclosed:
 def _open_as_ever(real: Any) -> Callable[..., Any]:
     """An opening above the last block is a last block, too."""
     return lambda self, parent, view, items: real(self, _Unclosed(parent), view, items)
+
+
+def _whenever(take: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, transaction, epoch: take(self, transaction, 0)
 
 
 def _restart_as_ever(real: Any) -> Callable[..., Any]:

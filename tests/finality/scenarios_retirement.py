@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace as change
 
 from bac.errors import Rejected
+from bac.finality.calls import Calls
 from bac.finality.chain import RIVALS_MAX, Link, Verdict
 from bac.finality.newview import rank_of
 from bac.finality.records import load_record, load_vote
@@ -110,6 +111,15 @@ def r10() -> None:
     assert table.term(2).epoch.number == table.restart(2).finality.term.epoch.number
     assert table.term(2).is_retired
     assert table.ids[2] in table.term(2).statements
+
+
+def r10_late() -> None:
+    """R10: a summons to an epoch that is over is no news: nothing is kept of it, and nobody told."""
+    table, calls = bereft(), Calls()
+    assert calls.take(table.trial.call(Summon(2)), 3) is None
+    assert calls.summons(2) is None
+    assert calls.take(table.trial.call(Summon(3)), 3) is not None
+    assert calls.take(table.trial.call(Summon(3)), 3) is None
 
 
 def is_statement(effect: Any) -> bool:
@@ -319,8 +329,8 @@ def v9_retired() -> None:
     assert any(isinstance(each, HiddenCertificate) and each.state == low for each in fresh.accused)
 
 
-def r13_closed() -> None:
-    """R13, R6: where the highest certificate is of the last block, the restart changes nothing, and confirms that."""
+def closed() -> tuple[Table, Link]:
+    """Voters have retired that know the last block of the epoch to be certified."""
     table = Table(7)
 
     def hold(sender: int, receiver: int, message: Any) -> bool:
@@ -336,6 +346,12 @@ def r13_closed() -> None:
     table.hold = without(*GONE)
     call(table, 0, Summon(0))
     table.pass_time(1000, only=LEFT)
+    return table, last
+
+
+def r13_closed() -> None:
+    """R13, R6: where the highest certificate is of the last block, the restart changes nothing, and confirms that."""
+    table, last = closed()
     order = order_of(table)
     assert order.parent_height >= last.header.height
     call(table, 0, order)

@@ -37,6 +37,7 @@ SCENARIOS: dict[str, Callable[[], None]] = {
     "R8": views.r8,
     "R9": views.r9,
     "R10": retirement.r10,
+    "R10, late": retirement.r10_late,
     "R11": retirement.r11,
     "R12": retirement.r12,
     "R13": retirement.r13,

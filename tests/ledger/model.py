@@ -236,8 +236,9 @@ class Model:
                 if grounds is None or grounds.digest != order.retirements:
                     raise Refused(Code.NO_RETIREMENTS)
                 for identity in order.removed:
-                    self.must_not_be_revoked(identity)
-                    self.end(block, identity, order)
+                    refuse(identity not in self.books.register, Code.NOT_A_MEMBER)
+                    if self.standing(identity, 2**62) not in ("revoked", "removed"):
+                        self.end(block, identity, order)
                 share = 3 * 2**16 * grounds.retired >= (2**16 + 3 * self.params.assumed_dishonest_q16) * grounds.total
                 self.books.restart = (block.height, block.epoch, not share)
             case Summon():

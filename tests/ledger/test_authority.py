@@ -14,7 +14,7 @@ from bac.ledger.records import Reconfigured, Standing
 from bac.ledger.state import SUPPLY_MAX
 from bac.params import DEFAULT, Q16
 from bac.types import Hash, Height, NodeId, Units
-from bac.wire.transactions import Issue, Reconfigure, Summon
+from bac.wire.transactions import Issue, Reconfigure, Revoke, Summon
 from tests.ledger.world import APPLIED, COIN, FOREVER, World, hash_number, ordered, rejected, renew, who
 
 GROUNDS = Retirements(hash_number(500), Units(60), Units(100))
@@ -101,6 +101,20 @@ def test_a_restart_with_a_stranger_among_the_removed_does_nothing() -> None:
     assert world.one(ordered(9, 0, restart(0, 1, 77)), retirements=GROUNDS) == rejected(Code.NOT_A_MEMBER)
     assert world.member(1).standing is Standing.PRESENT
     assert world.state.reconfigured() is None
+
+
+def test_whose_membership_has_ended_already_is_no_obstacle() -> None:
+    """LE-25: who was revoked in this epoch votes in it, and is among those who do not retire; it stays revoked."""
+    world = World()
+    world.epoch = 3
+    assert world.one(ordered(9, 0, Revoke(NodeId(who(1))))) == APPLIED
+    assert world.one(ordered(9, 1, restart(1, 2)), retirements=GROUNDS) == APPLIED
+    before = world.member(1), world.member(2)
+    world.epoch = 4
+    world.block(order=restart(2, 1, 2, 3), retirements=GROUNDS)
+    assert (world.member(1), world.member(2)) == before
+    assert before[0].standing is Standing.REVOKED
+    assert (world.member(3).standing, world.member(3).standing_since) == (Standing.REMOVED, 4)
 
 
 def test_too_few_retirements_are_an_act_of_trust() -> None:

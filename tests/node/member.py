@@ -77,6 +77,9 @@ class EchoMember:
     def transaction_id(self, transaction: Word) -> bytes:
         return transaction.text.encode()
 
+    def is_ordered(self, transaction: Word) -> bool:
+        return not transaction.text.startswith("heed")
+
     def transaction_place(self, transaction: Word) -> tuple[bytes, int]:
         return transaction.text.encode(), 0
 

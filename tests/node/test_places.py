@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bac.node.driver import Driver
+from bac.node.inbox import FromClient, Inbox
 from bac.node.places import ACCEPTED_MAX, AWAITED, FORGOTTEN, REFUSED_MAX, Places
+from tests.node.member import EchoMember
+from tests.sim.echo import Word
 
 A, B = b"a", b"b"
 
@@ -24,6 +30,19 @@ def test_a_place_is_held_until_the_transaction_is_decided() -> None:
     places.free(b"00")
     assert [take(places, b"%d" % account, 0, 1.0) for account in (2, 3)] == [True, False]
     assert take(places, b"4", 0, FORGOTTEN + 1.5)
+
+
+def test_what_no_block_decides_frees_its_place_at_once() -> None:
+    """NO-20, R10: voters heed a call, and no commit ever frees the place of the transaction that brought it."""
+    world: Any = SimpleNamespace(
+        places=Places(1), clock=SimpleNamespace(now=lambda: 0), inbox=Inbox(1024, 4), aside=None
+    )
+    driver = Driver(EchoMember(2, 0, []), SimpleNamespace(on_transaction=lambda *_: ()), world, 1)
+    for text, is_free in (("heed", True), ("say", False)):
+        assert world.places.take(text.encode(), A, 0, 0.0)
+        driver._call(FromClient(Word(text), lambda _: None), Word(text))
+        assert take(world.places, B, 0) is is_free
+        world.places.free(B + b"0")
 
 
 def test_what_was_accepted_is_found_until_it_is_decided_or_out_of_sight() -> None:
