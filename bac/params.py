@@ -88,11 +88,11 @@ class Params:
     event_batch_us: int = _parameter(
         SECOND // 40, "µs", "T_batch ≥ T_min, after transactions", "what comes in meanwhile goes together"
     )
-    event_max_us: int = _parameter(SECOND // 4, "µs", "T_event", "an idle round takes two: it never sleeps")
+    event_max_us: int = _parameter(265 * SECOND // 1000, "µs", "T_event", "an idle round takes two: it never sleeps")
 
     # Blocks, views, epochs
-    epoch_rounds: int = _parameter(24, "rounds", "R_len", "12 s when idle")
-    epoch_grace_rounds: int = _parameter(6, "rounds", "R_grace", "late claim lists; the epoch then ends in any case")
+    epoch_rounds: int = _parameter(24, "rounds", "R_len", "13 s when idle")
+    epoch_grace_rounds: int = _parameter(4, "rounds", "R_grace", "late claim lists; the epoch then ends in any case")
     seed_rounds: int = _parameter(12, "rounds", "R_seed ≤ R_len / 2", "the primary's seed, else the fallback")
     epoch_us: int = _parameter(
         15 * SECOND, "µs", "≥ 2 T_event (R_len + R_grace)", "13 % of vehicles are gone after 30 s"
@@ -229,6 +229,7 @@ MINIMAL: Final = replace(
     epoch_rounds=8,
     epoch_grace_rounds=4,
     seed_rounds=4,
+    event_max_us=SECOND // 4,
     epoch_us=6 * SECOND,
     view_timeout_us=4 * SECOND,
     view_timeout_max_us=64 * SECOND,

@@ -135,7 +135,7 @@ def run() -> tuple[dict[str, Setting], list[Result]]:
     seconds = float(os.environ.get("BENCH_SECONDS", "60"))
     results = with_four(seconds)
     with running(8, ENGINE, FEW) as made:
-        results += report("8 EVs, 4 leaders: ", under_load(made, OFFERED * 1200, seconds / 2), 1200)
+        results += report("8 EVs, 4 leaders: ", under_load(made, OFFERED * 1200, seconds), 1200)
     for leaders, rate in ((8, 600), (16, 150)):
         with running(leaders, ENGINE) as made:
             results += report(f"{leaders} EVs, all lead, {rate} offered: ", under_load(made, rate, seconds / 4), None)

@@ -61,6 +61,8 @@ SHARD: Final = 0
 FOREVER: Final = Micros(2**60)
 CACHE: Final = 1 << 15
 BLOCK_BYTES_MAX: Final = 1 << 27
+COLLECTED: Final = 4
+"""Epochs after which what they left in cycles is collected: each time takes a few milliseconds."""
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 Lay: TypeAlias = Callable[[Genesis, GenesisShard, Params], Ground]
@@ -118,7 +120,8 @@ class LedgerMember:
         self.suite.turn()
         for memory in (decode_transaction, obligations, header_hash):
             memory.cache_clear()
-        gc.collect()
+        if self._epoch % COLLECTED == 0:
+            gc.collect()
 
     def construct(self, random: Random, records: tuple[Persist, ...], store: Store) -> Protocol:
         """As the member's."""
