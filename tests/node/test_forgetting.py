@@ -52,7 +52,7 @@ def no_collector() -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_collector")
 def test_an_epoch_leaves_nothing_behind() -> None:
-    """Signatures are good for the next epoch, too; what was decoded goes at once, garbage in cycles with some epochs."""
+    """Signatures stay good for the next epoch; what was decoded goes at once, garbage in cycles with some epochs."""
     member = make_member()
     member.membership(in_epoch(member, 0))
     signature = member.keys.sign(MESSAGE)
