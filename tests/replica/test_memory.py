@@ -14,9 +14,9 @@ from bac.replica.replica import Replica
 from tests.replica.worlds import Staged, world
 
 NODES: Final = 4
-EARLY: Final = 12
-LATE: Final = 28
-LOOKS: Final = 6
+EARLY: Final = 18
+LATE: Final = 36
+LOOKS: Final = 8
 """Epochs in a row that are looked at: one has more events, claims and waiting messages than another."""
 STEP_US: Final = 20_000
 TOLERANCE: Final = 1.05
@@ -70,7 +70,7 @@ class Course:
 
 
 def test_a_replica_does_not_grow() -> None:
-    """From epoch 12 on, when electorates of past epochs, keys ahead and remembered answers are as many as they get."""
+    """From epoch 18 on, when electorates of past epochs, keys ahead and remembered answers are as many as they get."""
     assert EPOCHS_KNOWN < EARLY
     course = Course()
     course.pass_until(LATE + LOOKS)
