@@ -144,7 +144,10 @@ def committee_of_100() -> tuple[float, int, int]:
     """Expected weight 100 at 200 vehicles, without a limit of leaders below it: rounds/s, leaders, their weight."""
 
     class Whole(Shard):
-        PARAMS = replace(Large.PARAMS, max_leaders=100, max_event_bytes=1 << 13, max_event_items=32)
+        PARAMS = replace(
+            Large.PARAMS, max_leaders=100, max_event_bytes=1 << 13, max_event_items=32, event_min_us=150_000,
+            event_batch_us=150_000,
+        )  # fmt: skip
 
     watched = Watched(Whole, 200)
     watched.pass_time(WHOLE_S)
